@@ -1,0 +1,1 @@
+"""Reinforcement-learning environments in which a policy writes programs."""

@@ -1,0 +1,25 @@
+"""Problem + program -> Verdict. The oracle stays out of the program's reach in every test style.
+
+    judge.py       Judge: blocking, batched and asynchronous; stdio and call tests
+    compare.py     how a result is compared with the expected one; pure
+    calls.py       calls made in the program's process, and what came of each
+    code_tests.py  test code around a proxy of the entry point
+    tester.py      the part of that which runs inside the jail
+    cache.py       verdicts kept for identical submissions
+"""
+
+from __future__ import annotations
+
+from .cache import VerdictCache
+from .compare import plain_matches, stdout_matches
+from .judge import JUDGE_VERSION, MAX_PROGRAM_CHARS, Judge, jail_modules
+
+__all__ = [
+    "JUDGE_VERSION",
+    "MAX_PROGRAM_CHARS",
+    "Judge",
+    "VerdictCache",
+    "jail_modules",
+    "plain_matches",
+    "stdout_matches",
+]

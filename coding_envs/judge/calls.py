@@ -1,0 +1,102 @@
+"""Calls made in the program's process, and what came of each: shared by call and code tests."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..problem import Limits
+from ..sandbox import Call, Ended, Run, RunResult
+from ..verdict import Status
+
+__all__ = ["Outcome", "Plan", "call_all", "end_status"]
+
+Plan = Generator[list[Run], list[RunResult], Any]
+"""A judging step: yields runs that may go on side by side, gets their results, returns its own."""
+
+_MAX_RUNS = 3  # a program that dies in one call gets the later ones judged too, but not for ever
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one call.
+
+    Attributes:
+      status: ACCEPTED where the call returned, else what happened instead.
+      value: the returned value, encoded, where it returned.
+      error: one line on what happened instead.
+      kind: the exception's class name, or "" where the process ended.
+    """
+
+    status: Status
+    value: Any = None
+    error: str = ""
+    kind: str = ""
+
+
+def end_status(result: RunResult) -> tuple[Status, str]:
+    """Returns the status, and a line, for a program that ended before its time."""
+    limits = {
+        Ended.CPU_LIMIT: Status.TIME_LIMIT_EXCEEDED,
+        Ended.WALL_LIMIT: Status.TIME_LIMIT_EXCEEDED,
+        Ended.OUTPUT_LIMIT: Status.OUTPUT_LIMIT_EXCEEDED,
+    }
+    if result.ended in limits:
+        used = f"after {result.cpu_time_s:.2f} s of CPU time, {result.wall_time_s:.2f} s in all"
+        return limits[result.ended], f"stopped at a limit {used}"
+    if result.ended is Ended.SIGNALED:
+        if result.signal == 31:  # SIGSYS: a system call of another architecture
+            return Status.SECURITY_VIOLATION, "a forbidden system call"
+        return Status.RUNTIME_ERROR, f"killed by signal {result.signal}"
+    error = result.message("error") or result.message("stopped")
+    if isinstance(error, str):
+        return error_status(error), error
+    return Status.RUNTIME_ERROR, f"the program ended itself with code {result.exit_code}"
+
+
+def error_status(error: str) -> Status:
+    """Returns the status for an exception's one-line text."""
+    if error.startswith("MemoryError"):
+        return Status.MEMORY_LIMIT_EXCEEDED
+    return Status.RUNTIME_ERROR
+
+
+def call_all(
+    program: str, calls: Sequence[Call], limits: Limits, *, setup: str = "", scratch: bool = False
+) -> Generator[list[Run], list[RunResult], list[Outcome] | Outcome]:
+    """Makes all calls, in one run unless one of them ends the process.
+
+    Returns:
+      One Outcome per call; or a single Outcome where the program did not even load.
+    """
+    outcomes: list[Outcome] = []
+    for attempt in range(_MAX_RUNS):
+        rest = tuple(calls[len(outcomes) :])
+        run = Run(program, calls=rest, setup=setup, limits=limits, scratch=scratch)
+        (result,) = yield [run]
+        compile_error = result.message("compile_error")
+        if isinstance(compile_error, str) and not result.message("loaded"):
+            return Outcome(Status.COMPILE_ERROR, error=compile_error)
+        if result.message("loaded") is not True:
+            status, error = end_status(result)
+            return Outcome(status, error=error)
+        made = [m for m in result.messages if "value" in m or "kind" in m][: len(rest)]
+        outcomes += [_outcome(message) for message in made]
+        if len(made) == len(rest):
+            return outcomes
+        status, error = end_status(result)
+        outcomes.append(Outcome(status, error=error))
+        if len(outcomes) == len(calls):
+            return outcomes
+        if attempt == _MAX_RUNS - 1:
+            break
+    missing = len(calls) - len(outcomes)
+    return outcomes + [Outcome(Status.NOT_RUN, error="not run: earlier calls failed")] * missing
+
+
+def _outcome(message: dict[str, Any]) -> Outcome:
+    if "value" in message:
+        return Outcome(Status.ACCEPTED, value=message["value"])
+    error = str(message.get("error", ""))[:500]
+    return Outcome(error_status(error), error=error, kind=str(message["kind"])[:100])

@@ -1,0 +1,177 @@
+"""Judges test code (HumanEval's `check`, MBPP's asserts) with the oracle out of reach.
+
+    once per problem   the tester runs the tests around the reference and notes the calls
+    per program        the program's process answers all those calls at once;
+                       the tester runs the tests again, against the answers
+
+Where the tests call otherwise than they did around the reference, because an argument depends on
+an earlier answer, the tester says which calls it needs and both are repeated with them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..problem import CodeTest, Limits, Problem
+from ..sandbox import Call, Run, RunResult
+from ..verdict import Status, TestResult
+from .calls import Outcome, call_all, end_status
+
+__all__ = ["Recordings", "judge_code_tests"]
+
+_MAX_ROUNDS = 64  # without a reference each call that depends on an earlier one takes a round
+_TESTER_LIMITS = Limits(cpu_time_s=10.0, memory_bytes=1 << 30)
+
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The calls that one test makes.
+
+    Attributes:
+      texts: per call its arguments as plain data, or its source where `as_source`.
+      as_source: True where the arguments are made of the program's own classes, or of what its
+        set-up made: such calls are evaluated in the program's process from their source. It holds
+        arguments only, never an expected value.
+    """
+
+    texts: tuple[str, ...]
+    as_source: bool
+
+
+Recordings = dict[str, list[Recording]]
+"""Problem fingerprint -> per test, what it calls."""
+
+_Steps = Generator[list[Run], list[RunResult], Any]
+
+
+class _TesterError(Exception):
+    """The test code, not the program, is at fault."""
+
+
+def judge_code_tests(
+    problem: Problem, program: str, recordings: Recordings, *, scratch: bool
+) -> Generator[list[Run], list[RunResult], list[TestResult]]:
+    """Returns one result per test, in the problem's order."""
+    tests = [t for t in problem.tests if isinstance(t, CodeTest)]
+    spec = {
+        "entry_point": problem.entry_point,
+        "helpers": problem.solutions[0] if problem.solutions else problem.starter_header(),
+        "tests": [t.to_json() for t in tests],
+    }
+    results: list[TestResult] = [TestResult(Status.NOT_RUN)] * len(tests)
+    try:
+        recorded = yield from _recorded(problem, spec, tests, recordings)
+        # Tests with a set-up of their own need a process of their own.
+        groups: dict[tuple[str, bool], list[int]] = {}
+        for index, (test, recording) in enumerate(zip(tests, recorded, strict=True)):
+            groups.setdefault((test.program_setup, recording.as_source), []).append(index)
+        for members in groups.values():
+            group = yield from _judge_group(
+                problem, program, spec, members, [recorded[i] for i in members], scratch
+            )
+            for index, result in zip(members, group, strict=True):
+                results[index] = result
+    except _TesterError as error:
+        return [TestResult(Status.JUDGE_ERROR, message=str(error))] * len(tests)
+    return results
+
+
+def _recorded(
+    problem: Problem, spec: dict[str, Any], tests: Sequence[CodeTest], recordings: Recordings
+) -> _Steps:
+    key = problem.fingerprint()
+    known = recordings.get(key)
+    if known is None:
+        reports = [{"calls": [], "uncrossable": False} for _ in tests]
+        if problem.solutions:
+            reports = yield from _ask_tester({**spec, "order": "record"})
+        by_source = [
+            bool(t.program_setup) or r["uncrossable"] for t, r in zip(tests, reports, strict=True)
+        ]
+        calls = [report["calls"] for report in reports]
+        if any(by_source):
+            sources = yield from _ask_tester({**spec, "order": "expressions"})
+            rows = zip(by_source, sources, calls, strict=True)
+            calls = [source if by else made for by, source, made in rows]
+        known = [Recording(tuple(c), by) for c, by in zip(calls, by_source, strict=True)]
+        recordings[key] = known
+    return known
+
+
+def _judge_group(
+    problem: Problem,
+    program: str,
+    spec: dict[str, Any],
+    members: list[int],
+    recorded: list[Recording],
+    scratch: bool,
+) -> _Steps:
+    """Judges tests that share a process of the program's; returns their results."""
+    results: dict[int, TestResult] = {}
+    as_source = recorded[0].as_source
+    setup = spec["tests"][members[0]].get("program_setup", "")
+    wanted = {i: list(r.texts) for i, r in zip(members, recorded, strict=True)}
+    for _ in range(_MAX_ROUNDS):
+        open_tests = list(wanted)
+        texts = [text for i in open_tests for text in wanted[i]]
+        calls = [Call(t) if as_source else Call(problem.entry_point, t) for t in texts]
+        # Even without a call to make the program must load.
+        outcomes = yield from call_all(
+            program, calls, problem.limits, setup=setup, scratch=scratch
+        )
+        if isinstance(outcomes, Outcome):
+            failure = TestResult(outcomes.status, message=outcomes.error)
+            return [results.get(i, failure) for i in members]
+        rest = iter(outcomes)
+        by_test = {i: [next(rest) for _ in wanted[i]] for i in open_tests}
+        orders = []
+        for i in open_tests:
+            known = [[t, _as_message(o)] for t, o in zip(wanted[i], by_test[i], strict=True)]
+            orders.append({**spec["tests"][i], "known": known, "expressions": as_source})
+        reports = yield from _ask_tester({**spec, "tests": orders, "order": "replay"})
+        wanted = {}
+        for i, report in zip(open_tests, reports, strict=True):
+            if report["status"] == "needs":
+                wanted[i] = report["calls"]
+            else:
+                results[i] = _result(report, by_test[i])
+        if not wanted:
+            return [results[i] for i in members]
+    raise _TesterError(f"a test asked for new calls in each of {_MAX_ROUNDS} rounds")
+
+
+def _as_message(outcome: Outcome) -> dict[str, Any]:
+    if outcome.status is Status.ACCEPTED:
+        return {"value": outcome.value}
+    return {"error": outcome.error, "kind": outcome.kind}
+
+
+def _result(report: dict[str, Any], outcomes: list[Outcome]) -> TestResult:
+    if report["status"] == "passed":
+        return TestResult(Status.ACCEPTED)
+    if report["status"] == "unjudgeable":
+        return TestResult(Status.JUDGE_ERROR, message=f"test cannot be judged: {report['error']}")
+    at = report.get("failed_at", -1)
+    if 0 <= at < len(outcomes):
+        return TestResult(outcomes[at].status, message=outcomes[at].error)
+    # The text of a failed assertion may hold the expected value: it stays here.
+    return TestResult(Status.WRONG_ANSWER, message="an assertion of the test does not hold")
+
+
+def _ask_tester(order: dict[str, Any]) -> _Steps:
+    arguments = json.dumps([[json.dumps(order)], {"dict": []}])
+    run = Run(
+        "from coding_envs_tester import main",
+        calls=(Call("main", arguments),),
+        limits=_TESTER_LIMITS,
+    )
+    (result,) = yield [run]
+    value = result.message("value")
+    if not isinstance(value, str):
+        error = result.message("error")
+        raise _TesterError(f"the test code failed: {error or end_status(result)[1]}")
+    return json.loads(value)

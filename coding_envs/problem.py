@@ -1,0 +1,468 @@
+"""Problem, its tests and its limits: frozen values that hold every dataset without loss."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from . import plain_data
+from .errors import InvalidValueError
+
+__all__ = ["CallTest", "CodeTest", "Comparison", "Limits", "Problem", "StdioTest", "Test"]
+
+
+def _require(condition: bool, name: str, got: object, wanted: str) -> None:
+    if not condition:
+        shown = repr(got)
+        shown = shown if len(shown) <= 80 else shown[:77] + "..."
+        raise InvalidValueError(f"{name} must be {wanted}, got {shown}")
+
+
+def _require_text(name: str, value: object) -> None:
+    _require(isinstance(value, str), name, value, "text (str)")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run of a program may use.
+
+    A run serves one stdio test, or all call or code tests of a problem.
+
+    Attributes:
+      cpu_time_s: processor time of all threads, seconds; this is what programs are judged on.
+      wall_time_s: the backstop on the clock, seconds; default 2 * cpu_time_s + 1.
+      memory_bytes: address space beyond what the bare interpreter takes.
+      output_bytes: standard output and standard error, each.
+      file_size_bytes: each file written, and all of the scratch folder.
+      threads: threads at one time, the main one included.
+      open_files: file descriptors.
+      from_row: names of the limits that the dataset's row gave; the others are defaults.
+    """
+
+    cpu_time_s: float = 3.0
+    wall_time_s: float | None = None
+    memory_bytes: int = 256 * 2**20
+    output_bytes: int = 8 * 2**20
+    file_size_bytes: int = 16 * 2**20
+    threads: int = 16
+    open_files: int = 64
+    from_row: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in ("cpu_time_s", "wall_time_s"):
+            value = getattr(self, name)
+            if value is None and name == "wall_time_s":
+                continue
+            good = isinstance(value, (int, float)) and not isinstance(value, bool)
+            _require(good and math.isfinite(value) and value > 0, name, value, "> 0 seconds")
+        for name in ("memory_bytes", "output_bytes", "file_size_bytes", "threads", "open_files"):
+            value = getattr(self, name)
+            good = isinstance(value, int) and not isinstance(value, bool)
+            _require(good and 0 < value < 2**62, name, value, "an int > 0")
+        _require(self.open_files >= 8, "open_files", self.open_files, "at least 8")
+        object.__setattr__(self, "from_row", frozenset(self.from_row))
+        unknown = self.from_row - {f.name for f in fields(self)}
+        _require(not unknown, "from_row", sorted(unknown), "names of limits")
+
+    @property
+    def wall_limit_s(self) -> float:
+        """The wall limit in force, seconds."""
+        return self.wall_time_s if self.wall_time_s is not None else 2 * self.cpu_time_s + 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the limits as JSON data."""
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        return data | {"from_row": sorted(self.from_row)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Limits:
+        """Returns what `to_json` wrote; a missing key takes its default."""
+        return cls(**_known(cls, data))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a result is compared with the expected one. The rules stand in `judge/compare.py`.
+
+    Attributes:
+      abs_tol, rel_tol: a float matches when either bound holds.
+      floats: "where_expected" compares as floats only where the expected token is written with a
+        point or exponent (stdio) or is a float (calls); "always" and "never" say so for all.
+      unordered: lists and lines may come in any order.
+      ignore_case: letters compare without case (stdio only).
+    """
+
+    abs_tol: float = 1e-6
+    rel_tol: float = 1e-6
+    floats: str = "where_expected"
+    unordered: bool = False
+    ignore_case: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("abs_tol", "rel_tol"):
+            value = getattr(self, name)
+            good = isinstance(value, (int, float)) and not isinstance(value, bool)
+            _require(good and 0 <= value < math.inf, name, value, "a finite number >= 0")
+        wanted = ("where_expected", "always", "never")
+        _require(self.floats in wanted, "floats", self.floats, " or ".join(wanted))
+        for name in ("unordered", "ignore_case"):
+            _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "a bool")
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the rules as JSON data."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Comparison:
+        """Returns what `to_json` wrote."""
+        return cls(**_known(cls, data))
+
+
+@dataclass(frozen=True)
+class StdioTest:
+    """The program reads `input` on standard input and must print `output`.
+
+    Attributes:
+      input: the text on standard input.
+      output: the expected standard output.
+    """
+
+    input: str
+    output: str
+    kind: ClassVar[str] = "stdio"
+
+    def __post_init__(self) -> None:
+        _require_text("input", self.input)
+        _require_text("output", self.output)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the test as JSON data."""
+        return {"kind": self.kind, "input": self.input, "output": self.output}
+
+
+@dataclass(frozen=True)
+class CallTest:
+    """The entry point is called with `args` and must return `expected`; all plain data.
+
+    Attributes:
+      args: positional arguments.
+      expected: the value to be returned.
+      kwargs: keyword arguments.
+      entry_point: overrides the problem's.
+    """
+
+    args: tuple[Any, ...]
+    expected: Any
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    entry_point: str | None = None
+    kind: ClassVar[str] = "call"
+
+    def __post_init__(self) -> None:
+        _require(isinstance(self.args, (tuple, list)), "args", self.args, "a tuple")
+        object.__setattr__(self, "args", tuple(self.args))
+        _require(isinstance(self.kwargs, Mapping), "kwargs", self.kwargs, "a mapping")
+        good = all(isinstance(name, str) for name in self.kwargs)
+        _require(good, "kwargs", self.kwargs, "a mapping with str keys")
+        object.__setattr__(self, "kwargs", MappingProxyType(dict(self.kwargs)))
+        # Encoded once, here: a value that cannot cross is refused when the test is made, and a
+        # caller who keeps the list cannot change the test behind our back.
+        text = plain_data.dumps([list(self.args), dict(self.kwargs)])
+        object.__setattr__(self, "_call_text", text)
+        object.__setattr__(self, "_expected_text", plain_data.dumps(self.expected))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.args, self.expected, dict(self.kwargs), self.entry_point))
+
+    def __hash__(self) -> int:
+        return hash((self._call_text, self._expected_text, self.entry_point))  # type: ignore[attr-defined]
+
+    def __eq__(self, other: object) -> bool:
+        # By encoding: 1 is not True, and a NaN in a test does not make it unequal to itself.
+        return isinstance(other, CallTest) and self.to_json() == other.to_json()
+
+    @property
+    def call_text(self) -> str:
+        """The arguments as plain data: JSON text of `[args, kwargs]`."""
+        return self._call_text  # type: ignore[attr-defined, no-any-return]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the test as JSON data, its values as plain data."""
+        args, kwargs = json.loads(self.call_text)
+        expected = json.loads(self._expected_text)  # type: ignore[attr-defined]
+        data: dict[str, Any] = {"kind": self.kind, "args": args, "expected": expected}
+        if self.kwargs:
+            data["kwargs"] = kwargs
+        if self.entry_point is not None:
+            data["entry_point"] = self.entry_point
+        return data
+
+
+@dataclass(frozen=True)
+class CodeTest:
+    """Test code that calls the entry point: HumanEval's `check(candidate)`, MBPP's asserts.
+
+    The code runs in a jail of its own; the program's functions are reached through a proxy.
+
+    Attributes:
+      code: Python source; passes when it ends without an exception.
+      check: name of a function in `code` that is called with the entry point, or "".
+      imports: source that runs before `code`, such as MBPP's `test_imports`.
+      program_setup: source that must run in the program's own process, after it, because it uses
+        the program's classes (MBPP 367 and 927). It never holds an expected value.
+    """
+
+    code: str
+    check: str = ""
+    imports: str = ""
+    program_setup: str = ""
+    kind: ClassVar[str] = "code"
+
+    def __post_init__(self) -> None:
+        for name in ("code", "check", "imports", "program_setup"):
+            _require_text(name, getattr(self, name))
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the test as JSON data."""
+        data = {"kind": self.kind} | {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in data.items() if value != "" or name == "code"}
+
+
+Test = StdioTest | CallTest | CodeTest
+
+
+def _test_from_json(data: Mapping[str, Any]) -> Test:
+    _require(isinstance(data, Mapping), "test", data, "a JSON object")
+    kind = data.get("kind")
+    if kind == "stdio":
+        return StdioTest(**_known(StdioTest, data))
+    if kind == "code":
+        return CodeTest(**_known(CodeTest, data))
+    if kind == "call":
+        kept = _known(CallTest, data)
+        for name in ("args", "expected"):
+            _require(name in kept, f"test {name}", None, "present")
+        kept["args"] = tuple(plain_data.decode(kept["args"]))
+        kept["expected"] = plain_data.decode(kept["expected"])
+        if "kwargs" in kept:
+            kept["kwargs"] = plain_data.decode(kept["kwargs"])
+        return CallTest(**kept)
+    raise InvalidValueError(f"test kind must be stdio, call or code, got {kind!r}")
+
+
+def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    _require(isinstance(data, Mapping), cls.__name__, data, "a JSON object")
+    names = {f.name for f in fields(cls)}
+    unknown = sorted(set(data) - names - {"kind"})
+    _require(not unknown, f"{cls.__name__} keys", unknown, "among " + ", ".join(sorted(names)))
+    return {name: value for name, value in data.items() if name != "kind"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One coding problem, whatever dataset it came from.
+
+    Attributes:
+      dataset, config, split, revision, key: its identity; `key` is unique in the split.
+      prompt: what the policy reads, without the tests.
+      starter_code: what the program starts with; a completion is written after it.
+      entry_point: what call and code tests call: a name or an expression such as
+        `Solution().two_sum`; "" for programs that read standard input.
+      language: "python" so far.
+      public_tests: may be shown to the policy.
+      hidden_tests: never shown.
+      limits, comparison: how its tests are run and compared.
+      solutions: known-right whole programs.
+      wrong_solutions: known-wrong whole programs.
+      difficulty: as the dataset gives it.
+      rating: difficulty as a number, where there is one.
+      family: problems of one family differ only in their instance, or "".
+      tags, source, license, release_date: where it comes from.
+      flags: such as "special_judge", "interactive", "no_tests", "known_bad", "held_out_family".
+      row: the untouched dataset row, where losslessness needs it; JSON data.
+    """
+
+    dataset: str
+    key: str
+    prompt: str
+    config: str = "default"
+    split: str = "train"
+    revision: str = ""
+    starter_code: str = ""
+    entry_point: str = ""
+    language: str = "python"
+    public_tests: tuple[Test, ...] = ()
+    hidden_tests: tuple[Test, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    comparison: Comparison = field(default_factory=Comparison)
+    solutions: tuple[str, ...] = ()
+    wrong_solutions: tuple[str, ...] = ()
+    difficulty: str = ""
+    rating: float | None = None
+    family: str = ""
+    tags: tuple[str, ...] = ()
+    source: str = ""
+    license: str = ""
+    release_date: date | None = None
+    flags: frozenset[str] = frozenset()
+    row: Mapping[str, Any] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in (
+            *("dataset", "key", "prompt", "config", "split", "revision", "starter_code"),
+            *("entry_point", "language", "difficulty", "family", "source", "license"),
+        ):
+            _require_text(name, getattr(self, name))
+        for name in ("dataset", "key", "config", "split"):
+            _require(getattr(self, name) != "", name, "", "non-empty text")
+        for name in ("public_tests", "hidden_tests"):
+            tests = tuple(getattr(self, name))
+            good = all(isinstance(t, (StdioTest, CallTest, CodeTest)) for t in tests)
+            _require(good, name, tests, "a tuple of tests")
+            object.__setattr__(self, name, tests)
+        for name in ("solutions", "wrong_solutions", "tags"):
+            texts = tuple(getattr(self, name))
+            _require(all(isinstance(t, str) for t in texts), name, texts, "a tuple of texts")
+            object.__setattr__(self, name, texts)
+        object.__setattr__(self, "flags", frozenset(self.flags))
+        if self.row is not None:
+            object.__setattr__(self, "row", MappingProxyType(dict(self.row)))
+        needs_entry = any(
+            (isinstance(t, CallTest) and t.entry_point is None)
+            or (isinstance(t, CodeTest) and t.check)
+            for t in self.tests
+        )
+        _require(bool(self.entry_point) or not needs_entry, "entry_point", "", "given for its tests")
+        if self.entry_point and self.language == "python":
+            try:
+                ast.parse(self.entry_point, mode="eval")
+            except (SyntaxError, ValueError):
+                _require(False, "entry_point", self.entry_point, "a Python name or expression")
+
+    @property
+    def uid(self) -> str:
+        """The problem's name over all datasets: `dataset/config/split/key`."""
+        return f"{self.dataset}/{self.config}/{self.split}/{self.key}"
+
+    @property
+    def tests(self) -> tuple[Test, ...]:
+        """Public tests, then hidden ones."""
+        return self.public_tests + self.hidden_tests
+
+    def fingerprint(self) -> str:
+        """Returns a digest of all that decides a verdict: entry point, tests, limits, comparison."""
+        known: str | None = self.__dict__.get("_fingerprint")
+        if known is not None:
+            return known
+        parts = {
+            "entry_point": self.entry_point,
+            "language": self.language,
+            "starter_code": self.starter_code,
+            "tests": [t.to_json() for t in self.tests],
+            "limits": self.limits.to_json(),
+            "comparison": self.comparison.to_json(),
+            # Code tests take their helpers and recorded calls from the first solution.
+            "oracle": self.solutions[:1] if any(t.kind == "code" for t in self.tests) else (),
+        }
+        text = json.dumps(parts, sort_keys=True)
+        digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        object.__setattr__(self, "_fingerprint", digest)  # frozen, so it cannot go stale
+        return digest
+
+    def assemble(self, completion: str) -> str:
+        """Returns the whole program that `completion` makes.
+
+        A completion that itself defines the entry point at its top level is a whole program and
+        still gets the starter code's helpers and imports before it (a later definition wins); any
+        other is written directly after the starter code.
+        """
+        _require_text("completion", completion)
+        if not self.starter_code:
+            return completion
+        if self._is_whole(completion):
+            if completion.startswith(self.starter_code):
+                return completion
+            header = self.starter_header()
+            return f"{header}\n\n{completion}" if header.strip() else completion
+        return self.starter_code + completion
+
+    def _is_whole(self, completion: str) -> bool:
+        name = self.entry_point.split("(", 1)[0].split(".", 1)[0].strip()
+        if not name or name not in completion:
+            return False
+        for line in completion.splitlines():
+            words = line.replace("(", " ").replace(":", " ").replace("=", " = ").split()
+            if not line[:1].isspace() and len(words) >= 2:
+                head = words[1:] if words[0] == "async" else words
+                if head[0] in ("def", "class") and head[1:2] == [name]:
+                    return True
+                if head[:2] == [name, "="]:
+                    return True
+        return False
+
+    def starter_header(self) -> str:
+        """Returns the starter code before its last top-level `def` or `class`: imports, helpers."""
+        lines = self.starter_code.splitlines()
+        starts = [i for i, s in enumerate(lines) if s.startswith(("def ", "class ", "async def "))]
+        if not starts:
+            return ""
+        last = starts[-1]
+        while last > 0 and lines[last - 1].startswith("@"):
+            last -= 1
+        return "\n".join(lines[:last])
+
+    def replace(self, **changes: Any) -> Problem:
+        """Returns a copy with some fields changed."""
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the problem as JSON data; a field at its default is left out."""
+        data: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name in ("public_tests", "hidden_tests"):
+                value = [t.to_json() for t in value]
+            elif isinstance(value, (Limits, Comparison)):
+                value = {} if value == type(value)() else value.to_json()
+            elif isinstance(value, frozenset):
+                value = sorted(value)
+            elif isinstance(value, tuple):
+                value = list(value)
+            elif isinstance(value, date):
+                value = value.isoformat()
+            elif isinstance(value, Mapping):
+                value = dict(value)
+            if value not in (None, "", [], {}) or f.name in ("dataset", "key", "prompt"):
+                data[f.name] = value
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Problem:
+        """Returns what `to_json` wrote.
+
+        Raises:
+          InvalidValueError: a key is unknown or missing, or a value breaks the contract.
+        """
+        kept = _known(cls, data)
+        for name in ("dataset", "key", "prompt"):
+            _require(name in kept, name, None, "present")
+        for name in ("public_tests", "hidden_tests"):
+            tests = kept.get(name, [])
+            _require(isinstance(tests, list), name, tests, "a list")
+            kept[name] = tuple(_test_from_json(t) for t in tests)
+        if "limits" in kept:
+            kept["limits"] = Limits.from_json(kept["limits"])
+        if "comparison" in kept:
+            kept["comparison"] = Comparison.from_json(kept["comparison"])
+        if kept.get("release_date") is not None:
+            try:
+                kept["release_date"] = date.fromisoformat(kept["release_date"])
+            except (TypeError, ValueError):
+                _require(False, "release_date", kept["release_date"], "a date, YYYY-MM-DD")
+        return cls(**kept)

@@ -1,0 +1,69 @@
+"""Runs programs in a jail. Knows nothing of tests, verdicts or rewards.
+
+    run.py             Run, RunResult, and Sandbox: the seam, one method
+    pool.py            the host's side: one thread that drives all workers
+    launch.py          starts a worker inside nsjail (or, by name only, without)
+    seccomp.py         the system calls that a jailed interpreter may make
+    guest.py           the jail's side: a warm interpreter, one child per run
+    guest_protocol.py  what the two sides say to each other
+    fake.py            a scripted sandbox for tests
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+
+from ..errors import UnknownNameError
+from .fake import FakeSandbox
+from .launch import BareLauncher, NsjailLauncher, nsjail_path
+from .pool import WorkerPool
+from .run import Call, Ended, Run, RunResult, Sandbox
+
+__all__ = [
+    "Call",
+    "Ended",
+    "FakeSandbox",
+    "Run",
+    "RunResult",
+    "Sandbox",
+    "UnsafeSandboxWarning",
+    "make_sandbox",
+    "nsjail_path",
+]
+
+
+class UnsafeSandboxWarning(UserWarning):
+    """Programs run without isolation: with your rights, on your files and network."""
+
+
+def make_sandbox(
+    backend: str = "nsjail",
+    *,
+    workers: int | None = None,
+    preload: Mapping[str, str] | None = None,
+) -> Sandbox:
+    """Returns a running sandbox.
+
+    Args:
+      backend: "nsjail", or "unsafe" for no isolation at all. Nothing falls back to "unsafe".
+      workers: how many runs may go on at one time; default: one per processor.
+      preload: name -> source of modules that jailed code may import.
+
+    Raises:
+      SandboxUnavailableError: nsjail cannot work here; says what is missing and the remedy.
+      UnknownNameError: no such backend.
+    """
+    count = workers if workers is not None else len(os.sched_getaffinity(0))
+    if backend == "nsjail":
+        return WorkerPool(NsjailLauncher(preload), count)
+    if backend == "unsafe":
+        warnings.warn(
+            "the 'unsafe' sandbox runs programs without any isolation: with your rights, on your "
+            "files and network; use it only for programs that you trust",
+            UnsafeSandboxWarning,
+            stacklevel=2,
+        )
+        return WorkerPool(BareLauncher(preload), count)
+    raise UnknownNameError("sandbox backend", backend, ("nsjail", "unsafe"))

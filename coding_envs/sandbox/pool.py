@@ -1,0 +1,562 @@
+"""A pool of workers on this machine, driven by one thread that waits on all of them at once."""
+
+from __future__ import annotations
+
+import array
+import atexit
+import collections
+import contextlib
+import itertools
+import json
+import os
+import select
+import signal
+import socket
+import threading
+import time
+import weakref
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
+from . import guest_protocol as protocol
+from .launch import Launcher
+from .run import Ended, Run, RunResult, Sandbox
+
+__all__ = ["WorkerPool"]
+
+_START_LIMIT_S = 20.0  # a worker says hello in about 0.1 s; a loaded machine gets its time
+_TRIES = 3  # a run whose worker dies is repeated on another; then it is a SandboxError
+_GRACE_S = 1.0  # beyond a run's wall limit, then the worker itself is taken for wedged
+_CHUNK = 1 << 16
+_open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
+_BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
+
+_ENDS = {
+    protocol.EXITED: Ended.EXITED,
+    protocol.SIGNALED: Ended.SIGNALED,
+    protocol.CPU_LIMIT: Ended.CPU_LIMIT,
+    protocol.WALL_LIMIT: Ended.WALL_LIMIT,
+    protocol.KILLED: Ended.OUTPUT_LIMIT,
+}
+
+
+@dataclass
+class _Task:
+    """One submitted run on its way."""
+
+    run: Run
+    future: Future[RunResult]
+    tries: int = 0
+
+
+@dataclass
+class _Stream:
+    """One of a run's descriptors at the host's end: what is to be written, what was read."""
+
+    fd: int
+    limit: int = 0
+    pending: memoryview = field(default_factory=lambda: memoryview(b""))
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    reads: bool = True
+
+
+class _Worker:
+    """One worker's process, and the run that it is on."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        host, guest = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.control, self.log = host, log_read
+        try:
+            self.process = launcher.launch(guest, log_write)
+        except BaseException:
+            host.close()
+            os.close(log_read)
+            raise
+        finally:
+            guest.close()
+            os.close(log_write)
+        host.setblocking(False)
+        self.started = time.monotonic()
+        self.ready = False
+        self.base_bytes = _BASE_BYTES
+        self.task: _Task | None = None
+        self.number = 0
+        self.deadline = 0.0
+        self.killed = False
+        self.streams: dict[int, _Stream] = {}
+        self.roles: dict[str, _Stream] = {}
+
+    def measure(self) -> None:
+        """Reads the guest's address space, which a run's memory limit is added to."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid = _youngest_descendant(self.process.pid)
+            with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+                self.base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+    def close_streams(self) -> None:
+        for stream in self.streams.values():
+            os.close(stream.fd)
+        self.streams.clear()
+        self.roles.clear()
+
+    def destroy(self) -> str:
+        """Ends the worker's processes and returns the end of what it said."""
+        self.close_streams()
+        self.control.close()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+        said = b""
+        with contextlib.suppress(OSError):
+            while part := os.read(self.log, _CHUNK):
+                said = (said + part)[-4000:]
+        os.close(self.log)
+        return said.decode("utf-8", "replace").strip()
+
+
+def _youngest_descendant(pid: int) -> int:
+    while True:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+        if not children:
+            return pid
+        pid = int(children[-1])
+
+
+class WorkerPool(Sandbox):
+    """Runs programs on a fixed number of warm workers.
+
+    Futures complete in any order. A worker that dies is replaced, its run repeated on another; a
+    run that failed so on three workers is a SandboxError.
+
+    Args:
+      launcher: starts a worker.
+      workers: how many; each serves one run at a time.
+
+    Raises:
+      SandboxUnavailableError: the first worker did not start; says why.
+    """
+
+    def __init__(self, launcher: Launcher, workers: int = 1) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be >= 1, got {workers}")
+        self._launcher = launcher
+        self._count = workers
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
+        self._queue: collections.deque[_Task] = collections.deque()
+        self._closing = False
+        self._numbers = itertools.count(1)
+        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._woken = False
+        self._epoll = select.epoll()
+        self._epoll.register(self._wake_read, select.EPOLLIN)
+        self._workers: dict[int, _Worker] = {}
+        self._owner_of: dict[int, _Worker] = {}
+        self._failures = 0
+        self._broken: SandboxError | None = None
+        self._first: Future[None] = Future()
+        # A daemon, so that a forgotten pool does not keep the interpreter from ending; _close_all
+        # then ends its workers, and where even that does not run, they end with the socket.
+        self._thread = threading.Thread(target=self._drive, name="coding_envs-sandbox", daemon=True)
+        _open_pools.add(self)
+        self._thread.start()
+        try:
+            self._first.result()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def workers(self) -> int:
+        """How many runs go on at one time."""
+        return self._count
+
+    def submit(self, run: Run) -> Future[RunResult]:
+        """Returns a future of the run's result; see Sandbox."""
+        if os.getpid() != self._owner:
+            raise SandboxError(
+                "this sandbox belongs to another process; make one in each process, after the fork"
+            )
+        future: Future[RunResult] = Future()
+        with self._lock:
+            if self._closing:
+                raise SandboxClosedError("submitted to a closed sandbox; make a new one")
+            if self._broken is not None:
+                raise self._broken
+            self._queue.append(_Task(run, future))
+            wake, self._woken = not self._woken, True
+        if wake:
+            os.write(self._wake_write, b"x")
+        return future
+
+    def close(self) -> None:
+        """Ends every worker; runs that were not finished fail with SandboxClosedError."""
+        with self._lock:
+            first_time, self._closing = not self._closing, True
+        if os.getpid() != self._owner:
+            return  # a forked copy: the workers are the parent's
+        if first_time:
+            os.write(self._wake_write, b"x")
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def worker_pids(self) -> list[int]:
+        """Returns the process number of each worker's outermost process."""
+        return [w.process.pid for w in list(self._workers.values())]
+
+    # --- all below runs in the pool's own thread -------------------------------------------------
+
+    def _drive(self) -> None:
+        timeout_s = 0.0
+        try:
+            while self._tick(self._epoll.poll(timeout_s)):
+                timeout_s = self._timeout_s()
+        except BaseException as error:
+            self._give_up(f"the sandbox's own thread failed: {error!r}")
+            raise
+        finally:
+            self._end()
+
+    def _spawn(self) -> None:
+        worker = _Worker(self._launcher)
+        fd = worker.control.fileno()
+        self._workers[fd] = worker
+        self._owner_of[fd] = worker
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def _tick(self, events: list[tuple[int, int]]) -> bool:
+        """Handles what happened; returns False when the pool has closed."""
+        for fd, event in events:
+            if fd == self._wake_read:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(fd, 64)
+                continue
+            worker = self._owner_of.get(fd)
+            if worker is None:
+                continue  # of a run that an earlier event of this batch has ended
+            if fd in self._workers:
+                self._on_control(worker)
+            else:
+                self._on_stream(worker, fd, event)
+        with self._lock:
+            self._woken = False
+            closing = self._closing
+        if closing:
+            return False
+        self._check_clocks()
+        self._assign()
+        return True
+
+    def _assign(self) -> None:
+        while len(self._workers) < self._count and self._broken is None:
+            try:
+                self._spawn()
+            except (OSError, SandboxError) as error:
+                self._give_up(f"a sandbox worker cannot be started: {error}")
+                return
+        for worker in list(self._workers.values()):
+            while worker.ready and worker.task is None:
+                with self._lock:
+                    if not self._queue:
+                        return
+                    task = self._queue.popleft()
+                if task.tries or task.future.set_running_or_notify_cancel():
+                    self._start(worker, task)
+
+    def _start(self, worker: _Worker, task: _Task) -> None:
+        run, limits = task.run, task.run.limits
+        task.tries += 1
+        theirs: list[int] = []
+        ours: list[_Stream] = []
+        try:
+            channel, channel_guest = socket.socketpair()
+            theirs.append(channel_guest.detach())
+            ours.append(_Stream(channel.detach(), limits.output_bytes, memoryview(run.job())))
+            stdin_read, stdin_write = os.pipe2(os.O_CLOEXEC)
+            theirs.append(stdin_read)
+            ours.append(_Stream(stdin_write, 0, memoryview(run.stdin), reads=False))
+            for _ in ("stdout", "stderr"):
+                read, write = os.pipe2(os.O_CLOEXEC)
+                theirs.append(write)
+                ours.append(_Stream(read, limits.output_bytes))
+            for stream in ours:
+                os.set_blocking(stream.fd, False)
+            worker.task, worker.number, worker.killed = task, next(self._numbers), False
+            worker.roles = dict(zip(("channel", "stdin", "stdout", "stderr"), ours, strict=True))
+            worker.streams = {stream.fd: stream for stream in ours}
+            packet = protocol.REQUEST.pack(
+                worker.number,
+                protocol.RUN,
+                protocol.FLAG_SCRATCH if run.scratch else 0,
+                limits.cpu_time_s,
+                limits.wall_limit_s,
+                worker.base_bytes + limits.memory_bytes,
+                limits.file_size_bytes,
+                limits.open_files,
+                limits.threads,
+            )
+            order = [theirs[1], theirs[2], theirs[3], theirs[0]]  # 0, 1, 2 and the channel as 3
+            fds = array.array("i", order).tobytes()
+            for stream in ours:
+                if stream.pending or not stream.reads:
+                    self._write(worker, stream, register=True)
+                if stream.reads:
+                    self._epoll.register(
+                        stream.fd,
+                        select.EPOLLIN | (select.EPOLLOUT if stream.pending else 0),
+                    )
+                    self._owner_of[stream.fd] = worker
+            worker.control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        except OSError as error:
+            self._replace(worker, f"the run could not be handed over: {error}")
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        worker.deadline = time.monotonic() + limits.wall_limit_s + _GRACE_S
+
+    def _write(self, worker: _Worker, stream: _Stream, register: bool = False) -> None:
+        """Writes what goes; closes standard input, or stops watching, when all is written."""
+        try:
+            while stream.pending:
+                count = os.write(stream.fd, stream.pending[: 1 << 20])
+                stream.pending = stream.pending[count:]
+        except BlockingIOError:
+            if register and not stream.reads:
+                self._epoll.register(stream.fd, select.EPOLLOUT)
+                self._owner_of[stream.fd] = worker
+            return
+        except OSError:
+            stream.pending = memoryview(b"")  # the program has closed its end: its own affair
+        if not stream.reads:
+            self._drop(worker, stream)
+        elif not register:
+            self._epoll.modify(stream.fd, select.EPOLLIN)
+
+    def _drop(self, worker: _Worker, stream: _Stream) -> None:
+        worker.streams.pop(stream.fd, None)
+        self._owner_of.pop(stream.fd, None)
+        os.close(stream.fd)  # which also takes it out of the epoll set
+
+    def _on_stream(self, worker: _Worker, fd: int, event: int) -> None:
+        stream = worker.streams[fd]
+        if stream.pending and event & (select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP):
+            self._write(worker, stream)
+        if stream.reads and event & ~select.EPOLLOUT:
+            self._read(worker, stream)
+
+    def _read(self, worker: _Worker, stream: _Stream) -> None:
+        if not self._drain(stream):
+            self._drop(worker, stream)
+        if stream.size > stream.limit and not worker.killed:
+            worker.killed = True
+            packet = protocol.REQUEST.pack(worker.number, protocol.KILL, 0, 0, 0, 0, 0, 0, 0)
+            with contextlib.suppress(OSError):
+                worker.control.send(packet)
+
+    @staticmethod
+    def _drain(stream: _Stream) -> bool:
+        """Reads what is there; returns False at the end of the stream."""
+        try:
+            for _ in range(16):  # then the other runs get their turn
+                part = os.read(stream.fd, _CHUNK)
+                if not part:
+                    return False
+                room = stream.limit - stream.size
+                if room > 0:
+                    stream.parts.append(part[:room])
+                stream.size += len(part)
+                if stream.size > stream.limit or len(part) < _CHUNK:
+                    return True
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        return True
+
+    def _on_control(self, worker: _Worker) -> None:
+        try:
+            packet = worker.control.recv(protocol.STATUS.size)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet = b""
+        if not packet:
+            self._replace(worker, "the worker died")
+            return
+        number, how, value, cpu_s, wall_s, peak = protocol.STATUS.unpack(packet)
+        if how == protocol.HELLO:
+            worker.ready = True
+            worker.measure()
+            self._failures = 0
+            if not self._first.done():
+                self._first.set_result(None)
+            return
+        if number != worker.number or worker.task is None:
+            return
+        if how == protocol.SETUP_FAILED:
+            stderr = worker.roles["stderr"]
+            self._drain(stderr)
+            said = b"".join(stderr.parts).decode("utf-8", "replace").strip()
+            self._replace(worker, said or "a run could not be set up")
+            return
+        self._finish(worker, how, value, cpu_s, wall_s, peak)
+
+    def _finish(
+        self, worker: _Worker, how: int, value: int, cpu_s: float, wall_s: float, peak: int
+    ) -> None:
+        task, roles = worker.task, worker.roles
+        assert task is not None
+        # The program and all that could write for it are dead: what is in the pipes is all.
+        for name in ("channel", "stdout", "stderr"):
+            stream = roles[name]
+            while stream.fd in worker.streams and stream.size <= stream.limit:
+                before = stream.size
+                if not self._drain(stream) or stream.size == before:
+                    break
+        self._release(worker)
+        over = any(s.size > s.limit for s in roles.values() if s.reads)
+        ended = Ended.OUTPUT_LIMIT if over else _ENDS[how]
+        limits = task.run.limits
+        if ended in (Ended.EXITED, Ended.SIGNALED) and cpu_s > limits.cpu_time_s:
+            ended = Ended.CPU_LIMIT
+        result = RunResult(
+            ended=ended,
+            exit_code=value if how == protocol.EXITED else None,
+            signal=value if how == protocol.SIGNALED else None,
+            stdout=b"".join(roles["stdout"].parts),
+            stderr=b"".join(roles["stderr"].parts),
+            messages=_parse_messages(b"".join(roles["channel"].parts)),
+            cpu_time_s=cpu_s,
+            wall_time_s=wall_s,
+            peak_memory_bytes=peak,
+        )
+        task.future.set_result(result)
+
+    def _release(self, worker: _Worker) -> None:
+        for fd in worker.streams:
+            self._owner_of.pop(fd, None)
+        streams, worker.roles = worker.streams, {}
+        worker.streams = {}
+        for stream in streams.values():
+            os.close(stream.fd)
+        worker.task = None
+
+    def _check_clocks(self) -> None:
+        now = time.monotonic()
+        for worker in list(self._workers.values()):
+            if worker.task is not None and now > worker.deadline:
+                self._replace(worker, "the worker did not answer within its run's wall limit")
+            elif not worker.ready and now > worker.started + _START_LIMIT_S:
+                self._replace(worker, f"the worker did not start within {_START_LIMIT_S:g} s")
+
+    def _replace(self, worker: _Worker, why: str) -> None:
+        task, was_ready = worker.task, worker.ready
+        self._forget(worker)
+        said = worker.destroy()
+        if not was_ready:
+            self._failures += 1
+            if self._failures >= _TRIES or not self._first.done():
+                self._give_up(_explain(why, said, self._launcher.isolated))
+        if task is None:
+            return
+        if task.tries >= _TRIES or self._broken is not None:
+            task.future.set_exception(
+                SandboxError(f"a run failed on {task.tries} workers: {why}; see coding-envs doctor")
+            )
+        else:
+            with self._lock:
+                self._queue.appendleft(task)
+
+    def _forget(self, worker: _Worker) -> None:
+        for fd in worker.streams:
+            self._owner_of.pop(fd, None)
+        fd = worker.control.fileno()
+        self._workers.pop(fd, None)
+        self._owner_of.pop(fd, None)
+
+    def _give_up(self, why: str) -> None:
+        """No worker can be started any more: everybody who waits is told, and all who come."""
+        self._broken = SandboxUnavailableError(why)
+        if not self._first.done():
+            self._first.set_exception(self._broken)
+        with self._lock:
+            waiting, self._queue = list(self._queue), collections.deque()
+        for task in waiting:
+            if task.tries or task.future.set_running_or_notify_cancel():
+                task.future.set_exception(self._broken)
+
+    def _timeout_s(self) -> float:
+        clocks = [w.deadline for w in self._workers.values() if w.task is not None]
+        clocks += [w.started + _START_LIMIT_S for w in self._workers.values() if not w.ready]
+        return max(0.0, min(clocks) - time.monotonic()) + 0.01 if clocks else 60.0
+
+    def _end(self) -> None:
+        workers = list(self._workers.values())
+        for worker in workers:  # all are told first, so that they end side by side
+            worker.control.close()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(worker.process.pid, signal.SIGKILL)
+        tasks = [w.task for w in workers if w.task is not None]
+        for worker in workers:
+            worker.destroy()
+        self._workers.clear()
+        self._owner_of.clear()
+        with self._lock:
+            self._closing = True
+            tasks += self._queue
+            self._queue.clear()
+        closed = SandboxClosedError("the sandbox was closed before the run ended")
+        for task in tasks:
+            if task.tries or task.future.set_running_or_notify_cancel():
+                task.future.set_exception(closed)
+        if not self._first.done():
+            self._first.set_exception(closed)
+        self._epoll.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+        close = getattr(self._launcher, "close", None)
+        if close is not None:
+            close()
+
+
+def _parse_messages(data: bytes) -> tuple[dict[str, Any], ...]:
+    messages = []
+    for line in data.split(b"\n"):
+        if line:
+            try:
+                message = json.loads(line)
+            except (ValueError, RecursionError):
+                break  # cut at the limit, or the program wrote here itself
+            if not isinstance(message, dict):
+                break
+            messages.append(message)
+    return tuple(messages)
+
+
+def _explain(why: str, said: str, isolated: bool) -> str:
+    lines = [line for line in said.splitlines() if "no version information" not in line]
+    detail = lines[-1] if lines else "it said nothing"
+    for line in lines:
+        if "[E]" in line or "[F]" in line or "error while loading" in line or "Error" in line:
+            detail = line
+            break
+    if "error while loading shared libraries" in said:
+        remedy = "install the library (Debian, Ubuntu: apt-get install libnl-route-3-200)"
+    elif "clone" in said or "unshare" in said or "uid_map" in said:
+        remedy = "user namespaces seem to be forbidden here; coding-envs doctor says how to allow them"
+    else:
+        remedy = "run coding-envs doctor"
+    kind = "nsjail" if isolated else "sandbox"
+    return f"{kind} worker did not start: {why}: {detail.strip()[:300]}; {remedy}"
+
+
+@atexit.register
+def _close_all() -> None:
+    for pool in list(_open_pools):
+        pool.close()

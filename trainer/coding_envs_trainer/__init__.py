@@ -1,0 +1,1 @@
+"""Reference PuffeRL trainer for coding_envs."""
