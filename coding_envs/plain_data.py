@@ -32,6 +32,7 @@ __all__ = ["MAX_DEPTH", "Opaque", "decode", "dumps", "encode", "loads"]
 
 MAX_DEPTH = 100  # far above real tests, far below the depth at which json itself gives up
 _INT64 = 1 << 63
+_TAGS_OF_LISTS = ("tuple", "set", "frozenset", "dict", "complex")
 
 
 class Opaque:
@@ -90,10 +91,12 @@ def encode(value: Any, *, opaque: bool = False, _depth: int = 0) -> Any:
             ]
         }
     if isinstance(value, (set, frozenset)):
-        tag, base = ("set", set) if isinstance(value, set) else ("frozenset", frozenset)
+        is_set = isinstance(value, set)
+        # The base's own iterator, so that no override of a subclass lies.
+        members = set.__iter__(value) if is_set else frozenset.__iter__(value)
         # Sorted by its encoding: the same set is the same text whatever the hash seed was.
-        items = [encode(v, opaque=opaque, _depth=deeper) for v in base.__iter__(value)]
-        return {tag: sorted(items, key=json.dumps)}
+        items = [encode(v, opaque=opaque, _depth=deeper) for v in members]
+        return {"set" if is_set else "frozenset": sorted(items, key=json.dumps)}
     if isinstance(value, (bytes, bytearray)):
         return {"bytes": bytes(value).hex()}
     # Subclasses of scalars: their base's own methods, so that no override runs or lies.
@@ -104,9 +107,10 @@ def encode(value: Any, *, opaque: bool = False, _depth: int = 0) -> Any:
     if isinstance(value, float):
         return encode(float.__float__(value), _depth=deeper)
     if isinstance(value, complex):
-        return {"complex": [encode(value.real, _depth=deeper), encode(value.imag, _depth=deeper)]}
+        plain = complex.__pos__(value)
+        return {"complex": [encode(plain.real, _depth=deeper), encode(plain.imag, _depth=deeper)]}
     if opaque:
-        return {"opaque": kind.__name__}
+        return {"opaque": str(kind.__name__)[:100]}
     raise PlainDataError(
         f"a value of type {kind.__name__} is not plain data; use None, bool, int, float, complex, "
         "str, bytes, list, tuple, set, frozenset or dict"
@@ -119,7 +123,11 @@ def decode(data: Any, _depth: int = 0) -> Any:
     Raises:
       PlainDataError: `data` is not of the format.
     """
-    if data is None or isinstance(data, (bool, int, float, str)):
+    if data is None or isinstance(data, (bool, int, str)):
+        return data
+    if isinstance(data, float):
+        if not math.isfinite(data):
+            raise PlainDataError("a float of plain data must be finite; others have a tag")
         return data
     if _depth > 2 * MAX_DEPTH:
         raise PlainDataError(f"plain data nested more than {MAX_DEPTH} deep")
@@ -128,10 +136,14 @@ def decode(data: Any, _depth: int = 0) -> Any:
     if not isinstance(data, dict) or len(data) != 1:
         raise PlainDataError("plain data must be a JSON value or an object with one tag")
     ((tag, body),) = data.items()
+    if tag in _TAGS_OF_LISTS and not isinstance(body, list):
+        raise PlainDataError(f"malformed body of tag {tag!r}: a list is wanted")
     try:
         if tag == "tuple":
             return tuple(decode(v, _depth + 1) for v in body)
         if tag == "dict":
+            if not all(isinstance(pair, list) for pair in body):
+                raise ValueError("pairs are wanted")
             return {decode(k, _depth + 1): decode(v, _depth + 1) for k, v in body}
         if tag == "set":
             return {decode(v, _depth + 1) for v in body}
@@ -147,14 +159,21 @@ def decode(data: Any, _depth: int = 0) -> Any:
             return float(body)
         if tag == "complex":
             real, imag = body
-            return complex(decode(real), decode(imag))
-        if tag == "opaque":
-            return Opaque(str(body)[:200])
+            return complex(_as_float(real), _as_float(imag))
+        if tag == "opaque" and isinstance(body, str):
+            return Opaque(body[:200])
     except PlainDataError:
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise PlainDataError(f"malformed body of tag {tag!r}: {str(error)[:100]}") from None
     raise PlainDataError(f"unknown tag {str(tag)[:40]!r} in plain data")
+
+
+def _as_float(data: Any) -> float:
+    value = decode(data)
+    if not isinstance(value, float):
+        raise TypeError("a float is wanted")
+    return value
 
 
 def dumps(value: Any, *, opaque: bool = False) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -16,6 +15,9 @@ from . import plain_data
 from .errors import InvalidValueError
 
 __all__ = ["CallTest", "CodeTest", "Comparison", "Limits", "Problem", "StdioTest", "Test"]
+
+
+_MAX_SECONDS = 1e6  # twelve days: beyond it somebody has mixed up units
 
 
 def _require(condition: bool, name: str, got: object, wanted: str) -> None:
@@ -61,13 +63,15 @@ class Limits:
             if value is None and name == "wall_time_s":
                 continue
             good = isinstance(value, (int, float)) and not isinstance(value, bool)
-            _require(good and math.isfinite(value) and value > 0, name, value, "> 0 seconds")
+            _require(good and 0 < value <= _MAX_SECONDS, name, value, "> 0 seconds")
         for name in ("memory_bytes", "output_bytes", "file_size_bytes", "threads", "open_files"):
             value = getattr(self, name)
             good = isinstance(value, int) and not isinstance(value, bool)
             _require(good and 0 < value < 2**62, name, value, "an int > 0")
         _require(self.open_files >= 8, "open_files", self.open_files, "at least 8")
-        object.__setattr__(self, "from_row", frozenset(self.from_row))
+        good = isinstance(self.from_row, (set, frozenset, list, tuple))
+        _require(good, "from_row", self.from_row, "a set of names of limits")
+        object.__setattr__(self, "from_row", frozenset(map(str, self.from_row)))
         unknown = self.from_row - {f.name for f in fields(self)}
         _require(not unknown, "from_row", sorted(unknown), "names of limits")
 
@@ -109,7 +113,7 @@ class Comparison:
         for name in ("abs_tol", "rel_tol"):
             value = getattr(self, name)
             good = isinstance(value, (int, float)) and not isinstance(value, bool)
-            _require(good and 0 <= value < math.inf, name, value, "a finite number >= 0")
+            _require(good and 0 <= value <= 1e300, name, value, "a finite number >= 0")
         wanted = ("where_expected", "always", "never")
         _require(self.floats in wanted, "floats", self.floats, " or ".join(wanted))
         for name in ("unordered", "ignore_case"):
@@ -181,11 +185,14 @@ class CallTest:
         return (type(self), (self.args, self.expected, dict(self.kwargs), self.entry_point))
 
     def __hash__(self) -> int:
-        return hash((self._call_text, self._expected_text, self.entry_point))  # type: ignore[attr-defined]
+        return hash(self._texts())
 
     def __eq__(self, other: object) -> bool:
         # By encoding: 1 is not True, and a NaN in a test does not make it unequal to itself.
-        return isinstance(other, CallTest) and self.to_json() == other.to_json()
+        return isinstance(other, CallTest) and self._texts() == other._texts()
+
+    def _texts(self) -> tuple[str, str, str | None]:
+        return (self.call_text, self._expected_text, self.entry_point)  # type: ignore[attr-defined]
 
     @property
     def call_text(self) -> str:
@@ -246,8 +253,7 @@ def _test_from_json(data: Mapping[str, Any]) -> Test:
         return CodeTest(**_known(CodeTest, data))
     if kind == "call":
         kept = _known(CallTest, data)
-        for name in ("args", "expected"):
-            _require(name in kept, f"test {name}", None, "present")
+        _require(isinstance(kept["args"], list), "args", kept["args"], "a list")
         kept["args"] = tuple(plain_data.decode(kept["args"]))
         kept["expected"] = plain_data.decode(kept["expected"])
         if "kwargs" in kept:
@@ -259,6 +265,9 @@ def _test_from_json(data: Mapping[str, Any]) -> Test:
 def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
     _require(isinstance(data, Mapping), cls.__name__, data, "a JSON object")
     names = {f.name for f in fields(cls)}
+    for f in fields(cls):
+        if f.default is MISSING and f.default_factory is MISSING:
+            _require(f.name in data, f"{cls.__name__} {f.name}", None, "present")
     unknown = sorted(set(data) - names - {"kind"})
     _require(not unknown, f"{cls.__name__} keys", unknown, "among " + ", ".join(sorted(names)))
     return {name: value for name, value in data.items() if name != "kind"}
@@ -322,15 +331,23 @@ class Problem:
         for name in ("dataset", "key", "config", "split"):
             _require(getattr(self, name) != "", name, "", "non-empty text")
         for name in ("public_tests", "hidden_tests"):
-            tests = tuple(getattr(self, name))
+            tests = getattr(self, name)
+            _require(isinstance(tests, (tuple, list)), name, tests, "a tuple of tests")
+            tests = tuple(tests)
             good = all(isinstance(t, (StdioTest, CallTest, CodeTest)) for t in tests)
             _require(good, name, tests, "a tuple of tests")
             object.__setattr__(self, name, tests)
         for name in ("solutions", "wrong_solutions", "tags"):
-            texts = tuple(getattr(self, name))
+            got = getattr(self, name)
+            _require(isinstance(got, (tuple, list)), name, got, "a tuple of texts")
+            texts = tuple(got)
             _require(all(isinstance(t, str) for t in texts), name, texts, "a tuple of texts")
             object.__setattr__(self, name, texts)
+        good = isinstance(self.flags, (set, frozenset, tuple, list))
+        _require(good and all(isinstance(f, str) for f in self.flags), "flags", self.flags, "texts")
         object.__setattr__(self, "flags", frozenset(self.flags))
+        good = isinstance(self.rating, (int, float)) and not isinstance(self.rating, bool)
+        _require(self.rating is None or good, "rating", self.rating, "a number or None")
         if self.row is not None:
             object.__setattr__(self, "row", MappingProxyType(dict(self.row)))
         needs_entry = any(
@@ -338,12 +355,23 @@ class Problem:
             or (isinstance(t, CodeTest) and t.check)
             for t in self.tests
         )
-        _require(bool(self.entry_point) or not needs_entry, "entry_point", "", "given for its tests")
+        _require(
+            bool(self.entry_point) or not needs_entry, "entry_point", "", "given for its tests"
+        )
         if self.entry_point and self.language == "python":
             try:
                 ast.parse(self.entry_point, mode="eval")
             except (SyntaxError, ValueError):
                 _require(False, "entry_point", self.entry_point, "a Python name or expression")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A mapping proxy can be neither pickled nor copied.
+        return self.__dict__ | {"row": None if self.row is None else dict(self.row)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.row is not None:
+            object.__setattr__(self, "row", MappingProxyType(dict(self.row)))
 
     @property
     def uid(self) -> str:
@@ -450,8 +478,6 @@ class Problem:
           InvalidValueError: a key is unknown or missing, or a value breaks the contract.
         """
         kept = _known(cls, data)
-        for name in ("dataset", "key", "prompt"):
-            _require(name in kept, name, None, "present")
         for name in ("public_tests", "hidden_tests"):
             tests = kept.get(name, [])
             _require(isinstance(tests, list), name, tests, "a list")

@@ -77,6 +77,13 @@ def tests(problem: Function | Program, solution: str, inputs: list[Any]) -> list
     return out
 
 
+def shown(value: Any) -> str:
+    """Returns the value as Python writes it, but a set always in the same order."""
+    if isinstance(value, set) and value:
+        return "{" + ", ".join(map(repr, sorted(value))) + "}"
+    return repr(value)
+
+
 def prompt(problem: Function | Program, solution: str) -> str:
     """Returns the statement with the public tests as examples."""
     parts = [problem.statement]
@@ -84,7 +91,7 @@ def prompt(problem: Function | Program, solution: str) -> str:
         _, expected = result(problem, solution, given)
         if isinstance(problem, Function):
             call = f"{problem.key}({', '.join(map(repr, given))})"
-            parts.append(f"Example {number}: {call} returns {expected!r}")
+            parts.append(f"Example {number}: {call} returns {shown(expected)}")
         else:
             parts.append(f"Example {number} input:\n{given}Example {number} output:\n{expected}")
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
@@ -96,7 +103,8 @@ def make_row(problem: Function | Program) -> Row:
     wrong = [code(text) for text in problem.wrong]
     solution = solutions[0]
     every = problem.public + problem.hidden
-    assert len(problem.public) >= 2 and len(problem.hidden) >= 6, problem.key
+    assert len(problem.public) >= 2, problem.key
+    assert len(problem.hidden) >= 6, problem.key
     assert len({repr(given) for given in every}) == len(every), problem.key
     expected = [result(problem, solution, given) for given in every]
     for other in solutions:

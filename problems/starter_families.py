@@ -119,7 +119,7 @@ def _list(rng: Random, low: int = -9, high: int = 20, shortest: int = 2) -> list
 
 def ints(c: int) -> Inputs:
     """Whole numbers, with the constant and its neighbours among them."""
-    edges = (c, c + 1, c - 1, -c, 0) if c else (0, 1, -1, -7)
+    edges: tuple[int, ...] = (c, c + 1, c - 1, -c, 0) if c else (0, 1, -1, -7)
     return Inputs(tuple((v,) for v in dict.fromkeys(edges)), lambda rng: (_int(rng),))
 
 
@@ -192,7 +192,7 @@ def longer_lists(c: int) -> Inputs:
 
 def tied_lists(_: int) -> Inputs:
     """Lists with many equal items."""
-    edges = (([],), ([5],), ([2, 2, 2],), ([1, -1, 1, 0],))
+    edges: tuple[Args, ...] = (([],), ([5],), ([2, 2, 2],), ([1, -1, 1, 0],))
     return Inputs(edges, lambda rng: ([rng.randint(-2, 3) for _ in range(rng.randint(2, 8))],))
 
 
@@ -379,7 +379,7 @@ FAMILIES = (
         INT,
         ("{x} * {d}", "{x} + {c}", "{x} // {c}"),
         ints,
-        FROM_2,
+        tuple(range(3, 10)),  # times 2 is the family "double"
     ),
     Family(
         "divide",
@@ -856,7 +856,7 @@ FAMILIES = (
     ),
     Family(
         "odd",
-        ("Return True if {x} is not even.",),
+        ("Return True if the remainder of {x} divided by 2 is 1.",),
         "{x} % 2 == 1",
         INT,
         ("{x} % 2 == 0", "{x} % 2", "{x} % 4 == 1"),

@@ -1,12 +1,37 @@
-"""From dataset rows to problems."""
+"""From dataset rows to problems.
+
+problem_set.py  ProblemSet: the problems of one split
+registry.py     the datasets known by name, and `load_problems`
+hub.py          rows from the Hugging Face hub or from local files
+rows.py         a row whose columns are checked as they are read
+bundled.py      the bundled problem set
+humaneval.py    one module per dataset layout: a row -> a Problem
+mbpp.py
+"""
 
 from .bundled import BUNDLED_CONFIGS, BUNDLED_SPLITS, load_bundled, problem_from_row
+from .hub import DataFiles
 from .problem_set import ProblemSet
+from .registry import (
+    DatasetSpec,
+    RowLoader,
+    dataset_names,
+    dataset_spec,
+    load_problems,
+    register_dataset,
+)
 
 __all__ = [
     "BUNDLED_CONFIGS",
     "BUNDLED_SPLITS",
+    "DataFiles",
+    "DatasetSpec",
     "ProblemSet",
+    "RowLoader",
+    "dataset_names",
+    "dataset_spec",
     "load_bundled",
+    "load_problems",
     "problem_from_row",
+    "register_dataset",
 ]

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
-from ..problem import Problem
+from coding_envs.errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
+from coding_envs.problem import Problem
+
 from .problem_set import ProblemSet
 
 __all__ = ["BUNDLED_CONFIGS", "BUNDLED_SPLITS", "load_bundled", "problem_from_row"]
@@ -92,36 +93,22 @@ def problem_from_row(
         value = row[column]
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise fail(column, f"must be a list of texts, got {type(value).__name__}")
+    identity = {"dataset": config, "config": "default", "split": split}
     data: dict[str, Any] = {column: row[column] for column in (*_TEXTS, *_TEXT_LISTS)}
     for column in _TESTS:
         try:
             data[column] = json.loads(row[column])
-            Problem.from_json(
-                {
-                    **_identity(config, split),
-                    "key": "-",
-                    "prompt": "",
-                    **{column: data[column], "entry_point": row["entry_point"]},
-                }
-            )
-        except ValueError as error:
+            # Alone, so that the message can name the column.
+            probe = {"key": "-", "prompt": "", "entry_point": "f", column: data[column]}
+            Problem.from_json({**identity, **probe})
+        except (TypeError, ValueError) as error:
             raise fail(column, str(error)) from None
     if not data["hidden_tests"]:
         raise fail("hidden_tests", "must hold at least one test")
     try:
-        return Problem.from_json({**_identity(config, split), **data})
+        return Problem.from_json({**identity, **data, "source": "coding_envs", "license": "MIT"})
     except InvalidValueError as error:
         raise fail(_column_of(error, columns), str(error)) from None
-
-
-def _identity(config: str, split: str) -> dict[str, str]:
-    return {
-        "dataset": config,
-        "config": "default",
-        "split": split,
-        "source": "coding_envs",
-        "license": "MIT",
-    }
 
 
 def _column_of(error: InvalidValueError, columns: tuple[str, ...]) -> str:

@@ -51,15 +51,23 @@ class VerdictCache:
             if verdict is not None:
                 self._held.move_to_end(fingerprint)
             elif self._file is not None:
-                row = self._file.execute(
-                    "SELECT json FROM verdicts WHERE fingerprint = ?", (fingerprint,)
-                ).fetchone()
-                if row is not None:
-                    verdict = Verdict.from_json(json.loads(row[0]))
+                verdict = self._read(self._file, fingerprint)
+                if verdict is not None:
                     self._hold(fingerprint, verdict)
             self.hits += verdict is not None
             self.misses += verdict is None
             return verdict
+
+    @staticmethod
+    def _read(file: sqlite3.Connection, fingerprint: str) -> Verdict | None:
+        # What cannot be read is judged again: a cache never stands in the way of a verdict.
+        try:
+            row = file.execute(
+                "SELECT json FROM verdicts WHERE fingerprint = ?", (fingerprint,)
+            ).fetchone()
+            return None if row is None else Verdict.from_json(json.loads(row[0]))
+        except (sqlite3.Error, ValueError):
+            return None
 
     def put(self, fingerprint: str, verdict: Verdict) -> None:
         """Keeps `verdict`."""

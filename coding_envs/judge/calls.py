@@ -51,13 +51,13 @@ def end_status(result: RunResult) -> tuple[Status, str]:
         return Status.RUNTIME_ERROR, f"killed by signal {result.signal}"
     error = result.message("error") or result.message("stopped")
     if isinstance(error, str):
-        return error_status(error), error
+        return error_status(error), error[:500]
     return Status.RUNTIME_ERROR, f"the program ended itself with code {result.exit_code}"
 
 
 def error_status(error: str) -> Status:
     """Returns the status for an exception's one-line text."""
-    if error.startswith("MemoryError"):
+    if error.partition(":")[0].strip() == "MemoryError":
         return Status.MEMORY_LIMIT_EXCEEDED
     return Status.RUNTIME_ERROR
 
@@ -82,6 +82,7 @@ def call_all(
             status, error = end_status(result)
             return Outcome(status, error=error)
         made = [m for m in result.messages if "value" in m or "kind" in m][: len(rest)]
+        # What the program claims is taken as it is: it gains nothing, as it knows no answer.
         outcomes += [_outcome(message) for message in made]
         if len(made) == len(rest):
             return outcomes
@@ -98,5 +99,7 @@ def call_all(
 def _outcome(message: dict[str, Any]) -> Outcome:
     if "value" in message:
         return Outcome(Status.ACCEPTED, value=message["value"])
-    error = str(message.get("error", ""))[:500]
-    return Outcome(error_status(error), error=error, kind=str(message["kind"])[:100])
+    error, kind = message.get("error"), message["kind"]  # of any type: the program may have sent it
+    error = error[:500] if isinstance(error, str) else "an error without a message"
+    kind = kind[:100] if isinstance(kind, str) else ""
+    return Outcome(error_status(error), error=error, kind=kind)

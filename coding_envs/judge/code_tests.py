@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..problem import CodeTest, Limits, Problem
@@ -23,8 +23,8 @@ from .calls import Outcome, call_all, end_status
 __all__ = ["Recordings", "judge_code_tests"]
 
 _MAX_ROUNDS = 64  # without a reference each call that depends on an earlier one takes a round
-_TESTER_LIMITS = Limits(cpu_time_s=10.0, memory_bytes=1 << 30)
-
+_RECORD_LIMITS = Limits(cpu_time_s=10.0, memory_bytes=1 << 30, output_bytes=64 << 20)
+_NO_ANSWER = {"error": "", "kind": "RuntimeError"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Recording:
 
     Attributes:
       texts: per call its arguments as plain data, or its source where `as_source`.
+      error: why the test fails even around the reference, or "".
       as_source: True where the arguments are made of the program's own classes, or of what its
         set-up made: such calls are evaluated in the program's process from their source. It holds
         arguments only, never an expected value.
@@ -40,6 +41,7 @@ class Recording:
 
     texts: tuple[str, ...]
     as_source: bool
+    error: str = ""
 
 
 Recordings = dict[str, list[Recording]]
@@ -86,18 +88,25 @@ def _recorded(
     key = problem.fingerprint()
     known = recordings.get(key)
     if known is None:
-        reports = [{"calls": [], "uncrossable": False} for _ in tests]
+        reports = [{"calls": [], "uncrossable": False, "error": ""} for _ in tests]
         if problem.solutions:
-            reports = yield from _ask_tester({**spec, "order": "record"})
+            try:
+                reports = yield from _ask_tester({**spec, "order": "record"}, _RECORD_LIMITS)
+            except _TesterError as error:  # noted, so that it is not tried for each program
+                reports = [{**report, "error": str(error)} for report in reports]
         by_source = [
-            bool(t.program_setup) or r["uncrossable"] for t, r in zip(tests, reports, strict=True)
+            # Only plain asserts can be rewritten: a check(candidate) calls by another name.
+            bool(t.program_setup) or (r["uncrossable"] and not t.check)
+            for t, r in zip(tests, reports, strict=True)
         ]
         calls = [report["calls"] for report in reports]
         if any(by_source):
-            sources = yield from _ask_tester({**spec, "order": "expressions"})
+            sources = yield from _ask_tester({**spec, "order": "expressions"}, _RECORD_LIMITS)
             rows = zip(by_source, sources, calls, strict=True)
             calls = [source if by else made for by, source, made in rows]
-        known = [Recording(tuple(c), by) for c, by in zip(calls, by_source, strict=True)]
+        errors = ["" if by else r["error"] for by, r in zip(by_source, reports, strict=True)]
+        columns = zip(calls, by_source, errors, strict=True)
+        known = [Recording(tuple(texts), by, error) for texts, by, error in columns]
         recordings[key] = known
     return known
 
@@ -115,14 +124,13 @@ def _judge_group(
     as_source = recorded[0].as_source
     setup = spec["tests"][members[0]].get("program_setup", "")
     wanted = {i: list(r.texts) for i, r in zip(members, recorded, strict=True)}
+    errors = {i: r.error for i, r in zip(members, recorded, strict=True)}
     for _ in range(_MAX_ROUNDS):
         open_tests = list(wanted)
         texts = [text for i in open_tests for text in wanted[i]]
         calls = [Call(t) if as_source else Call(problem.entry_point, t) for t in texts]
         # Even without a call to make the program must load.
-        outcomes = yield from call_all(
-            program, calls, problem.limits, setup=setup, scratch=scratch
-        )
+        outcomes = yield from call_all(program, calls, problem.limits, setup=setup, scratch=scratch)
         if isinstance(outcomes, Outcome):
             failure = TestResult(outcomes.status, message=outcomes.error)
             return [results.get(i, failure) for i in members]
@@ -132,16 +140,32 @@ def _judge_group(
         for i in open_tests:
             known = [[t, _as_message(o)] for t, o in zip(wanted[i], by_test[i], strict=True)]
             orders.append({**spec["tests"][i], "known": known, "expressions": as_source})
-        reports = yield from _ask_tester({**spec, "tests": orders, "order": "replay"})
+        order = {**spec, "tests": orders, "order": "replay"}
+        try:
+            reports = yield from _ask_tester(order, _replay_limits(problem))
+        except _TesterError:
+            # Who is at fault: the test, or what the program answered? Ask without the answers.
+            blank = [[[t, _NO_ANSWER] for t in wanted[i]] for i in open_tests]
+            pairs = zip(orders, blank, strict=True)
+            control = [{**test, "known": known} for test, known in pairs]
+            yield from _ask_tester({**order, "tests": control}, _replay_limits(problem))
+            message = "the returned values could not be checked within the limits"
+            failure = TestResult(Status.WRONG_ANSWER, message=message)
+            return [results.get(i, failure) for i in members]
         wanted = {}
         for i, report in zip(open_tests, reports, strict=True):
             if report["status"] == "needs":
                 wanted[i] = report["calls"]
             else:
-                results[i] = _result(report, by_test[i])
+                results[i] = _result(report, by_test[i], errors[i])
         if not wanted:
             return [results[i] for i in members]
-    raise _TesterError(f"a test asked for new calls in each of {_MAX_ROUNDS} rounds")
+    message = f"a test asked for new calls in each of {_MAX_ROUNDS} rounds"
+    if not problem.solutions:
+        raise _TesterError(message)
+    # Around the reference the calls are known: the program's own answers led astray.
+    failure = TestResult(Status.WRONG_ANSWER, message=message)
+    return [results.get(i, failure) for i in members]
 
 
 def _as_message(outcome: Outcome) -> dict[str, Any]:
@@ -150,11 +174,14 @@ def _as_message(outcome: Outcome) -> dict[str, Any]:
     return {"error": outcome.error, "kind": outcome.kind}
 
 
-def _result(report: dict[str, Any], outcomes: list[Outcome]) -> TestResult:
+def _result(report: dict[str, Any], outcomes: list[Outcome], error: str) -> TestResult:
     if report["status"] == "passed":
         return TestResult(Status.ACCEPTED)
     if report["status"] == "unjudgeable":
         return TestResult(Status.JUDGE_ERROR, message=f"test cannot be judged: {report['error']}")
+    if error:
+        message = f"test cannot be judged: it fails for the reference solution too: {error}"
+        return TestResult(Status.JUDGE_ERROR, message=message)
     at = report.get("failed_at", -1)
     if 0 <= at < len(outcomes):
         return TestResult(outcomes[at].status, message=outcomes[at].error)
@@ -162,16 +189,24 @@ def _result(report: dict[str, Any], outcomes: list[Outcome]) -> TestResult:
     return TestResult(Status.WRONG_ANSWER, message="an assertion of the test does not hold")
 
 
-def _ask_tester(order: dict[str, Any]) -> _Steps:
+def _replay_limits(problem: Problem) -> Limits:
+    # The answers may be made to be slow to look at: no more time than the program itself had.
+    return replace(_RECORD_LIMITS, cpu_time_s=max(3.0, problem.limits.cpu_time_s))
+
+
+def _ask_tester(order: dict[str, Any], limits: Limits) -> _Steps:
     arguments = json.dumps([[json.dumps(order)], {"dict": []}])
     run = Run(
         "from coding_envs_tester import main",
         calls=(Call("main", arguments),),
-        limits=_TESTER_LIMITS,
+        limits=limits,
     )
     (result,) = yield [run]
     value = result.message("value")
     if not isinstance(value, str):
         error = result.message("error")
         raise _TesterError(f"the test code failed: {error or end_status(result)[1]}")
-    return json.loads(value)
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise _TesterError(f"the test code forged its report: {error}") from None

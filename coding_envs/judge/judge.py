@@ -38,7 +38,10 @@ _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
 # get a scratch folder of their own, which costs a mount; the others run without any.
-_WRITES_FILES = re.compile(r"\b(open|tempfile|shutil|pathlib|mkdir|makedirs|sqlite3|shelve|dbm)\b")
+_WRITES_FILES = re.compile(
+    r"\b(open|FileIO|FileHandler|tempfile|shutil|pathlib|mkdir|makedirs|mkfifo|symlink|sqlite3"
+    r"|shelve|dbm|zipfile|tarfile|gzip|bz2|lzma)\b"
+)
 
 _Steps = Generator[list[Run], list[RunResult], Any]
 
@@ -89,10 +92,10 @@ class Judge:
     def submit(self, problem: Problem, program: str) -> Future[Verdict]:
         """Returns at once with the verdict's future.
 
-        A fault of the sandbox is a verdict with status INTERNAL_ERROR, not an exception.
+        A fault of the sandbox is a verdict with status INTERNAL_ERROR, not an exception; where the
+        judge was closed, the future holds a SandboxClosedError.
 
         Raises:
-          SandboxClosedError: the judge was closed.
           InvalidValueError: `program` is not text, or the problem has no tests.
         """
         if not isinstance(program, str):
@@ -169,6 +172,7 @@ class Judge:
                     outcome = replace(outcome, message=f"{outcome.message} (not cached: {error})")
         with self._lock:
             waiting = self._pending.pop(fingerprint, []) if self._cache is not None else []
+        # The waiting ones share the outcome: a fault too, for it was their run as well.
         for number, one in enumerate([future, *waiting]):
             if isinstance(outcome, Verdict):
                 one.set_result(replace(outcome, cached=True, runs=0) if number else outcome)
@@ -180,7 +184,12 @@ class _Judgement:
     """One submission on its way: resumes its steps whenever their runs have ended."""
 
     def __init__(
-        self, judge: Judge, problem: Problem, program: str, fingerprint: str, future: Future[Verdict]
+        self,
+        judge: Judge,
+        problem: Problem,
+        program: str,
+        fingerprint: str,
+        future: Future[Verdict],
     ) -> None:
         self._judge = judge
         self._problem, self._fingerprint, self._future = problem, fingerprint, future
@@ -191,49 +200,68 @@ class _Judgement:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        self._resume(None)
+        self._advance(None)
 
-    def _resume(self, results: list[RunResult] | None) -> None:
-        """Takes the next step; runs in the submitter's thread first, then in the sandbox's."""
+    def _advance(self, futures: list[Future[RunResult]] | None) -> None:
+        """Takes steps while their runs have ended; then whoever ends the last one goes on.
+
+        Runs in the submitter's thread first, then in the sandbox's.
+        """
         try:
-            runs = next(self._steps) if results is None else self._steps.send(results)
-            futures = [self._judge._sandbox.submit(run) for run in runs]
+            while True:
+                runs = self._step(futures)
+                if runs is None:
+                    return
+                futures = [self._judge._sandbox.submit(run) for run in runs]
+                if not self._all_done(futures):
+                    return
+        except (SandboxClosedError, CancelledError):
+            closed = SandboxClosedError("the sandbox was closed before the verdict")
+            self._judge._settle(self._fingerprint, self._future, closed)
+        except SandboxError as error:
+            self._fail(Status.INTERNAL_ERROR, str(error))
+        except Exception as error:
+            self._fail(Status.JUDGE_ERROR, f"the judge failed: {type(error).__name__}: {error}")
+
+    def _step(self, futures: list[Future[RunResult]] | None) -> list[Run] | None:
+        """Returns the next runs, or None where the verdict has been given."""
+        try:
+            if futures is None:
+                return next(self._steps)
+            results = self._take(futures)
+            return self._steps.send(results)
         except StopIteration as stop:
             self._finish(stop.value)
-            return
-        except SandboxClosedError as error:
-            self._judge._settle(self._fingerprint, self._future, error)
-            return
-        except Exception as error:
-            kind = Status.INTERNAL_ERROR if isinstance(error, SandboxError) else Status.JUDGE_ERROR
-            self._fail(kind, f"{type(error).__name__}: {error}")
-            return
-        remaining = [len(futures)]
+            return None
 
-        def one_done(_future: Future[RunResult]) -> None:
-            with self._lock:
-                remaining[0] -= 1
-                if remaining[0]:
-                    return
-            self._gather(futures)
-
-        for future in futures:
-            future.add_done_callback(one_done)
-
-    def _gather(self, futures: list[Future[RunResult]]) -> None:
+    def _take(self, futures: list[Future[RunResult]]) -> list[RunResult]:
         try:
             results = [future.result() for future in futures]
-        except (SandboxClosedError, CancelledError):
-            error = SandboxClosedError("the sandbox was closed before the verdict")
-            self._judge._settle(self._fingerprint, self._future, error)
-            return
-        except Exception as error:
-            self._fail(Status.INTERNAL_ERROR, str(error))
-            return
+        except (SandboxError, CancelledError):
+            raise
+        except Exception as error:  # a fault of the sandbox, whatever it is called
+            raise SandboxError(f"{type(error).__name__}: {error}") from error
         self._results += results
         with self._judge._lock:
             self._judge._executions += len(results)
-        self._resume(results)
+        return results
+
+    def _all_done(self, futures: list[Future[RunResult]]) -> bool:
+        """Returns True where all have ended already; else the last one to end goes on."""
+        remaining = [len(futures) + 1]  # one more for this thread, so that no callback recurses
+
+        def count_down() -> bool:
+            with self._lock:
+                remaining[0] -= 1
+                return remaining[0] == 0
+
+        def one_done(_future: Future[RunResult]) -> None:
+            if count_down():
+                self._advance(futures)
+
+        for future in futures:
+            future.add_done_callback(one_done)
+        return count_down()
 
     def _fail(self, status: Status, message: str) -> None:
         tests = (TestResult(status),) * len(self._problem.tests)
@@ -299,9 +327,7 @@ def _judge_tests(
     if CallTest in kinds:
         found[CallTest] = yield from _judge_call_tests(problem, program, scratch)
     if CodeTest in kinds:
-        found[CodeTest] = yield from judge_code_tests(
-            problem, program, recordings, scratch=scratch
-        )
+        found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
     if StdioTest in kinds:
         found[StdioTest] = yield from _judge_stdio_tests(problem, program, scratch)
     queues = {kind: iter(results) for kind, results in found.items()}
@@ -386,9 +412,18 @@ def _short(value: Any, width: int = 100) -> str:
 
 def _short_json(value: Any) -> str:
     """Shows a program's value without rebuilding it: its encoding, with plain tags unwrapped."""
+    try:
+        return _unwrapped(value)[:200]
+    except RecursionError:
+        return "a deeply nested value"
+
+
+def _unwrapped(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_unwrapped(v) for v in value[:20]) + "]"
     if isinstance(value, dict) and len(value) == 1:
         ((tag, body),) = value.items()
         if tag == "tuple" and isinstance(body, list):
-            return "(" + ", ".join(_short_json(v) for v in body[:20]) + ")"
-        return f"{tag} {json.dumps(body)[:80]}"
+            return "(" + ", ".join(_unwrapped(v) for v in body[:20]) + ")"
+        return f"{tag[:40]} {_short(body)}"
     return _short(value)

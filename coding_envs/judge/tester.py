@@ -26,8 +26,15 @@ class _NeedsMoreError(BaseException):
     """The test made a call whose outcome is not known; a BaseException, so that none catches it."""
 
 
+class _TestError(Exception):
+    """The test itself is at fault: it does not compile, or its helpers fail."""
+
+
 class _ProgramError(Exception):
     """The program raised something that is no builtin exception, or its process ended."""
+
+
+_LOOP_ENDS = (StopIteration, StopAsyncIteration)
 
 
 class _Proxy:
@@ -61,7 +68,8 @@ class _Proxy:
                 raise _ProgramError("the returned value is no plain data") from None
         self.failed_at = index
         kind = getattr(builtins, outcome.get("kind", ""), None)
-        if isinstance(kind, type) and issubclass(kind, Exception):
+        # Not those that would end a loop of the test's in silence.
+        if isinstance(kind, type) and issubclass(kind, Exception) and kind not in _LOOP_ENDS:
             try:
                 raise kind(outcome.get("error", ""))
             except TypeError:
@@ -90,18 +98,32 @@ def _namespace(spec: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
     sys.set_int_max_str_digits(0)
     for source in (test.get("imports", ""), spec["helpers"]):
         if source:
-            exec(compile(source, "helpers.py", "exec", 0, True), names)
+            try:
+                exec(compile(source, "helpers.py", "exec", 0, True), names)
+            except (Exception, SystemExit) as error:
+                raise _TestError(f"its imports or helpers fail: {_one_line(error)}") from None
     random.seed(0)
     return names
+
+
+def _compiled(tree_or_text: Any) -> types.CodeType:
+    try:
+        code: types.CodeType = compile(tree_or_text, "test.py", "exec", 0, True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise _TestError(f"it does not compile: {_one_line(error)}") from None
+    return code
 
 
 def _run_test(spec: dict[str, Any], test: dict[str, Any], candidate: Any) -> None:
     names = _namespace(spec, test)
     if spec["entry_point"].isidentifier():
         names[spec["entry_point"]] = candidate
-    exec(compile(test["code"], "test.py", "exec", 0, True), names)
+    exec(_compiled(test["code"]), names)
     if test.get("check"):
-        names[test["check"]](candidate)
+        check = names.get(test["check"])
+        if not callable(check):
+            raise _TestError(f"it defines no function {test['check']!r}")
+        check(candidate)
 
 
 def record(spec: dict[str, Any]) -> list[dict[str, Any]]:
@@ -109,7 +131,7 @@ def record(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
     Returns:
       Per test: {"calls": arguments of each call, "uncrossable": True where an argument is no plain
-      data}.
+      data, "error": why the test fails even around the reference, or ""}.
     """
     records: list[dict[str, Any]] = []
     for test in spec["tests"]:
@@ -117,11 +139,12 @@ def record(spec: dict[str, Any]) -> list[dict[str, Any]]:
         try:
             recorder.function = eval(spec["entry_point"], _namespace(spec, test))
             _run_test(spec, test, recorder)
-            records.append({"calls": recorder.made, "uncrossable": False})
+            records.append({"calls": recorder.made, "uncrossable": False, "error": ""})
         except plain_data.PlainDataError:
-            records.append({"calls": [], "uncrossable": True})
-        except Exception:  # what was recorded so far still saves rounds
-            records.append({"calls": recorder.made, "uncrossable": False})
+            records.append({"calls": [], "uncrossable": True, "error": ""})
+        except (Exception, SystemExit) as error:  # what was recorded so far still saves rounds
+            line = _one_line(error)
+            records.append({"calls": recorder.made, "uncrossable": False, "error": line})
     return records
 
 
@@ -131,7 +154,8 @@ def replay(spec: dict[str, Any]) -> list[dict[str, Any]]:
     Returns:
       Per test: {"status": "passed"}; {"status": "failed", "error", "failed_at"};
       {"status": "needs", "calls": [...]}, all calls up to the first without a known outcome; or
-      {"status": "unjudgeable", "error"}, where the test calls with something that cannot cross.
+      {"status": "unjudgeable", "error"}, where the test is broken, or calls with something that
+      cannot cross.
     """
     reports: list[dict[str, Any]] = []
     for test in spec["tests"]:
@@ -149,6 +173,8 @@ def replay(spec: dict[str, Any]) -> list[dict[str, Any]]:
             theirs = '"opaque"' in json.dumps(proxy.known)
             status = "failed" if theirs else "unjudgeable"
             report = {"status": status, "error": _one_line(error), "failed_at": -1}
+        except _TestError as error:
+            report = {"status": "unjudgeable", "error": str(error)[:300]}
         except (Exception, SystemExit) as error:
             at = proxy.failed_at if not isinstance(error, AssertionError) else -1
             report = {"status": "failed", "error": _one_line(error), "failed_at": at}
@@ -175,16 +201,20 @@ def expressions(spec: dict[str, Any]) -> list[list[str]]:
     found = []
     for test in spec["tests"]:
         finder = _CallFinder(spec["entry_point"])
-        finder.visit(ast.parse(test["code"]))
+        try:
+            finder.visit(ast.parse(test["code"]))
+        except (SyntaxError, ValueError):
+            finder.found.clear()  # replay() says that it is broken
         found.append(finder.found)
     return found
 
 
 def _run_rewritten(spec: dict[str, Any], test: dict[str, Any], proxy: _Proxy) -> None:
+    _compiled(test["code"])
     tree = _CallFinder(spec["entry_point"]).visit(ast.parse(test["code"]))
     names = _namespace(spec, test)
     names["__outcome__"] = proxy.outcome_of
-    exec(compile(ast.fix_missing_locations(tree), "test.py", "exec", 0, True), names)
+    exec(_compiled(ast.fix_missing_locations(tree)), names)
 
 
 def _one_line(error: BaseException) -> str:

@@ -57,5 +57,7 @@ class FakeSandbox(Sandbox):
         self._closed = True
         for _run, future in self._waiting:
             if future.set_running_or_notify_cancel():
-                future.set_exception(SandboxClosedError("the sandbox was closed before the run ended"))
+                future.set_exception(
+                    SandboxClosedError("the sandbox was closed before the run ended")
+                )
         self._waiting = []

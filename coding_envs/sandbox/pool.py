@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import threading
 import time
 import weakref
@@ -30,6 +31,10 @@ _START_LIMIT_S = 20.0  # a worker says hello in about 0.1 s; a loaded machine ge
 _TRIES = 3  # a run whose worker dies is repeated on another; then it is a SandboxError
 _GRACE_S = 1.0  # beyond a run's wall limit, then the worker itself is taken for wedged
 _CHUNK = 1 << 16
+_RETRY_S = 1.0  # before a worker that did not start is tried again while others still serve
+_END_S = 0.5  # for a worker to end by itself; then it is killed
+_SCRIPT_CHANNEL_BYTES = 1 << 16  # a script's run has no answers to send, one error at most
+_EXTRA_MESSAGES = 8  # of a run, beyond one per call
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 _BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
 
@@ -67,6 +72,7 @@ class _Worker:
     """One worker's process, and the run that it is on."""
 
     def __init__(self, launcher: Launcher) -> None:
+        self.isolated = launcher.isolated
         host, guest = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.control, self.log = host, log_read
@@ -103,20 +109,38 @@ class _Worker:
         self.streams.clear()
         self.roles.clear()
 
+    def hang_up(self) -> None:
+        """Tells the worker to end: the guest ends itself, and nsjail all that is in it."""
+        self.control.close()
+        if self.isolated:
+            self.process.terminate()
+
     def destroy(self) -> str:
         """Ends the worker's processes and returns the end of what it said."""
         self.close_streams()
-        self.control.close()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()
-        self.process.wait()
+        self.hang_up()
+        # First the quiet way, in which each process is reaped by its parent: a container whose
+        # first process reaps nothing would else gather zombies.
+        try:
+            self.process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
+            self.process.wait()
         said = b""
         with contextlib.suppress(OSError):
             while part := os.read(self.log, _CHUNK):
                 said = (said + part)[-4000:]
         os.close(self.log)
         return said.decode("utf-8", "replace").strip()
+
+    def disown(self) -> None:
+        """In a forked copy of this process: lets go of the worker, which is the parent's."""
+        self.close_streams()
+        self.control.close()
+        os.close(self.log)
+        self.process.returncode = 0  # nothing to wait for
 
 
 def _youngest_descendant(pid: int) -> int:
@@ -159,6 +183,8 @@ class WorkerPool(Sandbox):
         self._workers: dict[int, _Worker] = {}
         self._owner_of: dict[int, _Worker] = {}
         self._failures = 0
+        self._retry_at = 0.0
+        self._done: list[tuple[_Task, RunResult]] = []
         self._broken: SandboxError | None = None
         self._first: Future[None] = Future()
         # A daemon, so that a forgotten pool does not keep the interpreter from ending; _close_all
@@ -185,24 +211,28 @@ class WorkerPool(Sandbox):
             )
         future: Future[RunResult] = Future()
         with self._lock:
-            if self._closing:
-                raise SandboxClosedError("submitted to a closed sandbox; make a new one")
             if self._broken is not None:
                 raise self._broken
+            if self._closing:
+                raise SandboxClosedError("submitted to a closed sandbox; make a new one")
             self._queue.append(_Task(run, future))
-            wake, self._woken = not self._woken, True
-        if wake:
-            os.write(self._wake_write, b"x")
+            self._wake()
         return future
+
+    def _wake(self) -> None:
+        """Makes the pool's thread look at its queue; the lock is held."""
+        if not self._woken and threading.current_thread() is not self._thread:
+            self._woken = True
+            os.write(self._wake_write, b"x")
 
     def close(self) -> None:
         """Ends every worker; runs that were not finished fail with SandboxClosedError."""
-        with self._lock:
-            first_time, self._closing = not self._closing, True
         if os.getpid() != self._owner:
             return  # a forked copy: the workers are the parent's
-        if first_time:
-            os.write(self._wake_write, b"x")
+        with self._lock:
+            if not self._closing:
+                self._closing = True
+                self._wake()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -250,16 +280,31 @@ class WorkerPool(Sandbox):
         if closing:
             return False
         self._check_clocks()
+        # Workers get their next runs before callers look at results, and again after it: a
+        # caller's callback often submits.
         self._assign()
-        return True
+        if self._done:
+            self._deliver()
+            self._assign()
+        return not self._closing  # a callback may have closed us
+
+    def _deliver(self) -> None:
+        done, self._done = self._done, []
+        for task, result in done:
+            # A callback that raises SystemExit must not end everybody's pool.
+            with contextlib.suppress(BaseException):
+                task.future.set_result(result)
 
     def _assign(self) -> None:
-        while len(self._workers) < self._count and self._broken is None:
+        while (
+            len(self._workers) < self._count
+            and self._broken is None
+            and time.monotonic() >= self._retry_at
+        ):
             try:
                 self._spawn()
             except (OSError, SandboxError) as error:
-                self._give_up(f"a sandbox worker cannot be started: {error}")
-                return
+                self._start_failed(f"a sandbox worker cannot be started: {error}")
         for worker in list(self._workers.values()):
             while worker.ready and worker.task is None:
                 with self._lock:
@@ -269,27 +314,38 @@ class WorkerPool(Sandbox):
                 if task.tries or task.future.set_running_or_notify_cancel():
                     self._start(worker, task)
 
+    def _start_failed(self, why: str) -> None:
+        """Gives up where no worker serves any more, else tries again later."""
+        self._failures += 1
+        self._retry_at = time.monotonic() + _RETRY_S
+        if any(worker.ready for worker in self._workers.values()):
+            return
+        if not self._first.done() or self._failures >= _TRIES:
+            self._give_up(why)
+
     def _start(self, worker: _Worker, task: _Task) -> None:
         run, limits = task.run, task.run.limits
         task.tries += 1
+        worker.task, worker.number, worker.killed = task, next(self._numbers), False
+        worker.deadline = time.monotonic() + limits.wall_limit_s + _GRACE_S
         theirs: list[int] = []
-        ours: list[_Stream] = []
+
+        def open_stream(role: str, ours: int, their: int, stream: _Stream) -> None:
+            theirs.append(their)
+            stream.fd = ours
+            worker.roles[role] = worker.streams[ours] = stream
+            os.set_blocking(ours, False)
+
         try:
-            channel, channel_guest = socket.socketpair()
-            theirs.append(channel_guest.detach())
-            ours.append(_Stream(channel.detach(), limits.output_bytes, memoryview(run.job())))
-            stdin_read, stdin_write = os.pipe2(os.O_CLOEXEC)
-            theirs.append(stdin_read)
-            ours.append(_Stream(stdin_write, 0, memoryview(run.stdin), reads=False))
-            for _ in ("stdout", "stderr"):
-                read, write = os.pipe2(os.O_CLOEXEC)
-                theirs.append(write)
-                ours.append(_Stream(read, limits.output_bytes))
-            for stream in ours:
-                os.set_blocking(stream.fd, False)
-            worker.task, worker.number, worker.killed = task, next(self._numbers), False
-            worker.roles = dict(zip(("channel", "stdin", "stdout", "stderr"), ours, strict=True))
-            worker.streams = {stream.fd: stream for stream in ours}
+            ours, their = (end.detach() for end in socket.socketpair())
+            job = memoryview(run.job())
+            most = _SCRIPT_CHANNEL_BYTES if run.calls is None else limits.output_bytes
+            open_stream("channel", ours, their, _Stream(-1, most, job))
+            their, ours = os.pipe2(os.O_CLOEXEC)
+            open_stream("stdin", ours, their, _Stream(-1, 0, memoryview(run.stdin), reads=False))
+            for role in ("stdout", "stderr"):
+                ours, their = os.pipe2(os.O_CLOEXEC)
+                open_stream(role, ours, their, _Stream(-1, limits.output_bytes))
             packet = protocol.REQUEST.pack(
                 worker.number,
                 protocol.RUN,
@@ -303,7 +359,7 @@ class WorkerPool(Sandbox):
             )
             order = [theirs[1], theirs[2], theirs[3], theirs[0]]  # 0, 1, 2 and the channel as 3
             fds = array.array("i", order).tobytes()
-            for stream in ours:
+            for stream in list(worker.streams.values()):
                 if stream.pending or not stream.reads:
                     self._write(worker, stream, register=True)
                 if stream.reads:
@@ -318,7 +374,6 @@ class WorkerPool(Sandbox):
         finally:
             for fd in theirs:
                 os.close(fd)
-        worker.deadline = time.monotonic() + limits.wall_limit_s + _GRACE_S
 
     def _write(self, worker: _Worker, stream: _Stream, register: bool = False) -> None:
         """Writes what goes; closes standard input, or stops watching, when all is written."""
@@ -340,8 +395,14 @@ class WorkerPool(Sandbox):
 
     def _drop(self, worker: _Worker, stream: _Stream) -> None:
         worker.streams.pop(stream.fd, None)
-        self._owner_of.pop(stream.fd, None)
-        os.close(stream.fd)  # which also takes it out of the epoll set
+        self._unwatch(stream.fd)
+        os.close(stream.fd)
+
+    def _unwatch(self, fd: int) -> None:
+        # By hand: closing does not do it where a fork elsewhere keeps a copy.
+        if self._owner_of.pop(fd, None) is not None:
+            with contextlib.suppress(OSError):
+                self._epoll.unregister(fd)
 
     def _on_stream(self, worker: _Worker, fd: int, event: int) -> None:
         stream = worker.streams[fd]
@@ -386,7 +447,7 @@ class WorkerPool(Sandbox):
             return
         except OSError:
             packet = b""
-        if not packet:
+        if len(packet) != protocol.STATUS.size:
             self._replace(worker, "the worker died")
             return
         number, how, value, cpu_s, wall_s, peak = protocol.STATUS.unpack(packet)
@@ -431,16 +492,18 @@ class WorkerPool(Sandbox):
             signal=value if how == protocol.SIGNALED else None,
             stdout=b"".join(roles["stdout"].parts),
             stderr=b"".join(roles["stderr"].parts),
-            messages=_parse_messages(b"".join(roles["channel"].parts)),
+            messages=_parse_messages(
+                b"".join(roles["channel"].parts), len(task.run.calls or ()) + _EXTRA_MESSAGES
+            ),
             cpu_time_s=cpu_s,
             wall_time_s=wall_s,
             peak_memory_bytes=peak,
         )
-        task.future.set_result(result)
+        self._done.append((task, result))
 
     def _release(self, worker: _Worker) -> None:
         for fd in worker.streams:
-            self._owner_of.pop(fd, None)
+            self._unwatch(fd)
         streams, worker.roles = worker.streams, {}
         worker.streams = {}
         for stream in streams.values():
@@ -460,9 +523,7 @@ class WorkerPool(Sandbox):
         self._forget(worker)
         said = worker.destroy()
         if not was_ready:
-            self._failures += 1
-            if self._failures >= _TRIES or not self._first.done():
-                self._give_up(_explain(why, said, self._launcher.isolated))
+            self._start_failed(_explain(why, said, self._launcher.isolated))
         if task is None:
             return
         if task.tries >= _TRIES or self._broken is not None:
@@ -475,33 +536,46 @@ class WorkerPool(Sandbox):
 
     def _forget(self, worker: _Worker) -> None:
         for fd in worker.streams:
-            self._owner_of.pop(fd, None)
+            self._unwatch(fd)
         fd = worker.control.fileno()
         self._workers.pop(fd, None)
-        self._owner_of.pop(fd, None)
+        self._unwatch(fd)
 
     def _give_up(self, why: str) -> None:
         """No worker can be started any more: everybody who waits is told, and all who come."""
-        self._broken = SandboxUnavailableError(why)
+        broken = SandboxUnavailableError(why)
         if not self._first.done():
-            self._first.set_exception(self._broken)
+            self._first.set_exception(broken)
         with self._lock:
+            self._broken = broken
             waiting, self._queue = list(self._queue), collections.deque()
         for task in waiting:
             if task.tries or task.future.set_running_or_notify_cancel():
-                task.future.set_exception(self._broken)
+                task.future.set_exception(broken)
+
+    def _disown(self) -> None:
+        if not self._thread.is_alive() and self._closing:
+            return  # closed before the fork
+        for worker in list(self._workers.values()):
+            with contextlib.suppress(OSError):
+                worker.disown()
+        with contextlib.suppress(OSError, ValueError):
+            self._epoll.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
 
     def _timeout_s(self) -> float:
         clocks = [w.deadline for w in self._workers.values() if w.task is not None]
         clocks += [w.started + _START_LIMIT_S for w in self._workers.values() if not w.ready]
+        if len(self._workers) < self._count and self._broken is None:
+            clocks.append(self._retry_at)
         return max(0.0, min(clocks) - time.monotonic()) + 0.01 if clocks else 60.0
 
     def _end(self) -> None:
+        self._deliver()
         workers = list(self._workers.values())
         for worker in workers:  # all are told first, so that they end side by side
-            worker.control.close()
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(worker.process.pid, signal.SIGKILL)
+            worker.hang_up()
         tasks = [w.task for w in workers if w.task is not None]
         for worker in workers:
             worker.destroy()
@@ -518,20 +592,27 @@ class WorkerPool(Sandbox):
         if not self._first.done():
             self._first.set_exception(closed)
         self._epoll.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        with self._lock:  # a late submit() has been told by now; none can still be waking us
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            self._woken = True
         close = getattr(self._launcher, "close", None)
         if close is not None:
             close()
 
 
-def _parse_messages(data: bytes) -> tuple[dict[str, Any], ...]:
-    messages = []
-    for line in data.split(b"\n"):
+def _parse_messages(data: bytes, most: int) -> tuple[dict[str, Any], ...]:
+    """Returns the first `most` messages; stops at the first line that is none."""
+    messages: list[dict[str, Any]] = []
+    start = 0
+    while start < len(data) and len(messages) < most:
+        end = data.find(b"\n", start)
+        line = data[start : end if end >= 0 else len(data)]
+        start = end + 1 if end >= 0 else len(data)
         if line:
             try:
                 message = json.loads(line)
-            except (ValueError, RecursionError):
+            except (ValueError, RecursionError, MemoryError):
                 break  # cut at the limit, or the program wrote here itself
             if not isinstance(message, dict):
                 break
@@ -549,7 +630,9 @@ def _explain(why: str, said: str, isolated: bool) -> str:
     if "error while loading shared libraries" in said:
         remedy = "install the library (Debian, Ubuntu: apt-get install libnl-route-3-200)"
     elif "clone" in said or "unshare" in said or "uid_map" in said:
-        remedy = "user namespaces seem to be forbidden here; coding-envs doctor says how to allow them"
+        remedy = (
+            "user namespaces seem to be forbidden here; coding-envs doctor says how to allow them"
+        )
     else:
         remedy = "run coding-envs doctor"
     kind = "nsjail" if isolated else "sandbox"
@@ -560,3 +643,12 @@ def _explain(why: str, said: str, isolated: bool) -> str:
 def _close_all() -> None:
     for pool in list(_open_pools):
         pool.close()
+
+
+def _disown_all() -> None:
+    """After a fork, in the child: lets go of every descriptor, so that no end of file is missed."""
+    for pool in list(_open_pools):
+        pool._disown()
+
+
+os.register_at_fork(after_in_child=_disown_all)

@@ -58,4 +58,6 @@ def kafel_policy() -> str:
     # ioctl: terminal queries (isatty) and FIOCLEX/FIONBIO/FIONREAD, nothing else.
     ioctl = " || ".join(f"cmd == {c}" for c in (0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451))
     allowed = ", ".join([*names, f"clone {{ {flags} }}", f"ioctl {{ {ioctl} }}"])
-    return f"POLICY runs {{ ALLOW {{ {allowed} }}, ERRNO(38) {{ clone3 }} }} USE runs DEFAULT ERRNO(1)"
+    return (
+        f"POLICY runs {{ ALLOW {{ {allowed} }}, ERRNO(38) {{ clone3 }} }} USE runs DEFAULT ERRNO(1)"
+    )

@@ -55,8 +55,8 @@ PROBLEMS = (
         "parsing",
         "easy",
         "(text: str) -> int",
-        'text is a duration such as "2h05m", "40m", "1h" or "90s": hours, minutes and seconds, in\n'
-        "this order, each part optional, at least one present. Return it in seconds.",
+        'text is a duration such as "2h05m", "40m", "1h" or "90s": hours, minutes and seconds,\n'
+        "in this order, each part optional, at least one present. Return it in seconds.",
         (
             """
             def parse_time(text: str) -> int:
@@ -102,8 +102,8 @@ PROBLEMS = (
         "parsing",
         "medium",
         "(expression: str) -> int",
-        "expression is in postfix order: whole numbers and the operators + - * separated by spaces;\n"
-        "an operator takes the two values before it. Return its value.",
+        "expression is in postfix order: whole numbers and the operators + - * separated by\n"
+        "spaces; an operator takes the two values before it. Return its value.",
         (
             """
             def evaluate_postfix(expression: str) -> int:
@@ -149,8 +149,9 @@ PROBLEMS = (
         "simulation",
         "easy",
         "(moves: str) -> tuple[int, int]",
-        "A robot stands at (0, 0). U, D, L and R move it one step up (y + 1), down (y - 1), left\n"
-        "(x - 1) and right (x + 1); other characters do nothing. Return its last position (x, y).",
+        "A robot stands at (0, 0). U, D, L and R move it one step up (y + 1), down (y - 1),\n"
+        "left (x - 1) and right (x + 1); other characters do nothing. Return its last position\n"
+        "(x, y).",
         (
             """
             def robot_position(moves: str) -> tuple[int, int]:
@@ -188,9 +189,10 @@ PROBLEMS = (
         "simulation",
         "hard",
         "(grid: list[list[int]]) -> list[list[int]]",
-        "grid is a board of the Game of Life: 1 is a live cell, 0 a dead one; outside of it all is\n"
-        "dead. Each cell has up to 8 neighbours. A live cell with 2 or 3 live neighbours lives on; a\n"
-        "dead cell with exactly 3 becomes alive; all others are dead. Return the board one step on.",
+        "grid is a board of the Game of Life: 1 is a live cell, 0 a dead one; outside of it all\n"
+        "is dead. Each cell has up to 8 neighbours. A live cell with 2 or 3 live neighbours\n"
+        "lives on; a dead cell with exactly 3 becomes alive; all others are dead. Return the\n"
+        "board one step on.",
         (
             """
             def life_step(grid: list[list[int]]) -> list[list[int]]:
@@ -259,8 +261,8 @@ PROBLEMS = (
         "dynamic programming",
         "medium",
         "(coins: list[int], amount: int) -> int",
-        "There are as many coins as needed of each value in coins. Return the least number of coins\n"
-        "that make up amount, or -1 if none do. amount is at least 0.",
+        "There are as many coins as needed of each value in coins. Return the least number of\n"
+        "coins that make up amount, or -1 if none do. amount is at least 0.",
         (
             """
             def fewest_coins(coins: list[int], amount: int) -> int:
@@ -292,8 +294,15 @@ PROBLEMS = (
             """,
         ),
         [([1, 5, 10], 17), ([2], 3)],
-        [([1, 3, 4], 6), ([5], 0), ([7, 5], 24), ([9, 6, 1], 30), ([3, 7], 5), ([1], 12)]
-        + [([2, 5, 10], 27)],
+        [
+            ([1, 3, 4], 6),
+            ([5], 0),
+            ([7, 5], 24),
+            ([9, 6, 1], 30),
+            ([3, 7], 5),
+            ([1], 12),
+            ([2, 5, 10], 27),
+        ],
     ),
     Function(
         "longest_rising",
@@ -318,7 +327,8 @@ PROBLEMS = (
             def longest_rising(numbers: list[int]) -> int:
                 best = []
                 for i, number in enumerate(numbers):
-                    best.append(1 + max((best[j] for j in range(i) if numbers[j] < number), default=0))
+                    before = [best[j] for j in range(i) if numbers[j] < number]
+                    best.append(1 + max(before, default=0))
                 return max(best, default=0)
             """,
         ),
@@ -344,16 +354,23 @@ PROBLEMS = (
             """,
         ),
         [([3, 1, 2, 5, 4],), ([4, 3, 2],)],
-        [([],), ([1],), ([2, 2, 2],), ([1, 9, 2, 8, 3],), ([-3, -2, -1],), ([5, 1, 5, 2, 5, 3],)]
-        + [([10, 9, 2, 5, 3, 7, 101, 18],)],
+        [
+            ([],),
+            ([1],),
+            ([2, 2, 2],),
+            ([1, 9, 2, 8, 3],),
+            ([-3, -2, -1],),
+            ([5, 1, 5, 2, 5, 3],),
+            ([10, 9, 2, 5, 3, 7, 101, 18],),
+        ],
     ),
     Function(
         "edit_distance",
         "dynamic programming",
         "hard",
         "(first: str, second: str) -> int",
-        "Return the least number of steps that turn first into second. A step inserts, deletes or\n"
-        "replaces one character.",
+        "Return the least number of steps that turn first into second. A step inserts, deletes\n"
+        "or replaces one character.",
         (
             """
             def edit_distance(first: str, second: str) -> int:
@@ -384,8 +401,15 @@ PROBLEMS = (
             """,
         ),
         [("kitten", "sitting"), ("ab", "ab")],
-        [("", ""), ("", "abc"), ("abc", ""), ("abcd", "bcde"), ("flaw", "lawn"), ("a", "b")]
-        + [("intention", "execution")],
+        [
+            ("", ""),
+            ("", "abc"),
+            ("abc", ""),
+            ("abcd", "bcde"),
+            ("flaw", "lawn"),
+            ("a", "b"),
+            ("intention", "execution"),
+        ],
         split="test",
     ),
     Function(
@@ -393,9 +417,9 @@ PROBLEMS = (
         "greedy",
         "medium",
         "(meetings: list[tuple[int, int]]) -> int",
-        "Each meeting is (start, end) with start < end. One may attend a meeting that starts when\n"
-        "another ends, but never two at the same time. Return the largest number of meetings that\n"
-        "one person can attend from start to end.",
+        "Each meeting is (start, end) with start < end. One may attend a meeting that starts\n"
+        "when another ends, but never two at the same time. Return the largest number of\n"
+        "meetings that one person can attend from start to end.",
         (
             """
             def most_meetings(meetings: list[tuple[int, int]]) -> int:

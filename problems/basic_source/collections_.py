@@ -10,8 +10,8 @@ PROBLEMS = (
         "dicts",
         "easy",
         "(text: str) -> dict[str, int]",
-        "Words are separated by spaces; case is ignored. Return a dict that gives for each word, in\n"
-        "lower case, how many times it is in text.",
+        "Words are separated by spaces; case is ignored. Return a dict that gives for each\n"
+        "word, in lower case, how many times it is in text.",
         (
             """
             def word_counts(text: str) -> dict[str, int]:
@@ -39,16 +39,22 @@ PROBLEMS = (
             """,
         ),
         [("a b a",), ("Go go stop",)],
-        [("",), ("one",), ("The cat and the catalog",), ("x  x   X",), ("in inn inner",)]
-        + [("red Blue RED blue red",)],
+        [
+            ("",),
+            ("one",),
+            ("The cat and the catalog",),
+            ("x  x   X",),
+            ("in inn inner",),
+            ("red Blue RED blue red",),
+        ],
     ),
     Function(
         "invert",
         "dicts",
         "medium",
         "(mapping: dict[str, int]) -> dict[int, list[str]]",
-        "Return a dict from each value of mapping to the list of the keys that have it, the keys in\n"
-        "alphabetical order.",
+        "Return a dict from each value of mapping to the list of the keys that have it, the\n"
+        "keys in alphabetical order.",
         (
             """
             def invert(mapping: dict[str, int]) -> dict[int, list[str]]:
@@ -72,8 +78,14 @@ PROBLEMS = (
             """,
         ),
         [({"a": 1, "b": 2},), ({"y": 5, "x": 5},)],
-        [({},), ({"only": 0},), ({"c": 1, "b": 1, "a": 1},), ({"p": 2, "q": 3, "o": 2},)]
-        + [({"z": -1, "m": -1, "k": 4},), ({"one": 1, "two": 2, "three": 3},)],
+        [
+            ({},),
+            ({"only": 0},),
+            ({"c": 1, "b": 1, "a": 1},),
+            ({"p": 2, "q": 3, "o": 2},),
+            ({"z": -1, "m": -1, "k": 4},),
+            ({"one": 1, "two": 2, "three": 3},),
+        ],
     ),
     Function(
         "merge_stock",
@@ -81,8 +93,8 @@ PROBLEMS = (
         "easy",
         "(stock: dict[str, int], delivery: dict[str, int]) -> dict[str, int]",
         "stock and delivery say how many there are of each article. Return the stock after the\n"
-        "delivery: the numbers of an article in both are added. Articles of which none is left (a\n"
-        "number of 0 or less) do not appear. The arguments must stay as they are.",
+        "delivery: the numbers of an article in both are added. Articles of which none is left\n"
+        "(a number of 0 or less) do not appear. The arguments must stay as they are.",
         (
             """
             def merge_stock(stock: dict[str, int], delivery: dict[str, int]) -> dict[str, int]:
@@ -104,16 +116,22 @@ PROBLEMS = (
             """,
         ),
         [({"pen": 2}, {"pen": 3, "ink": 1}), ({"cup": 1}, {"cup": -1})],
-        [({}, {}), ({"a": 1}, {}), ({}, {"b": 2}), ({"x": 0}, {"y": 1}), ({"q": 5}, {"q": -7})]
-        + [({"m": 1, "n": 2}, {"n": 2, "o": 0})],
+        [
+            ({}, {}),
+            ({"a": 1}, {}),
+            ({}, {"b": 2}),
+            ({"x": 0}, {"y": 1}),
+            ({"q": 5}, {"q": -7}),
+            ({"m": 1, "n": 2}, {"n": 2, "o": 0}),
+        ],
     ),
     Function(
         "most_common",
         "dicts",
         "medium",
         "(items: list[str]) -> str",
-        "items is not empty. Return the item that is in it most often; among equally frequent ones,\n"
-        "the one that is first in alphabetical order.",
+        "items is not empty. Return the item that is in it most often; among equally frequent\n"
+        "ones, the one that is first in alphabetical order.",
         (
             """
             def most_common(items: list[str]) -> str:
@@ -143,8 +161,14 @@ PROBLEMS = (
             """,
         ),
         [(["b", "a", "b"],), (["pear", "fig"],)],
-        [(["x"],), (["z", "y", "z", "y"],), (["c", "b", "a"],), (["a", "b", "b"],)]
-        + [(["kiwi", "kiwi", "apple"],), (["d", "c", "d", "c", "e"],)],
+        [
+            (["x"],),
+            (["z", "y", "z", "y"],),
+            (["c", "b", "a"],),
+            (["a", "b", "b"],),
+            (["kiwi", "kiwi", "apple"],),
+            (["d", "c", "d", "c", "e"],),
+        ],
         split="test",
     ),
     Function(
@@ -178,8 +202,14 @@ PROBLEMS = (
             """,
         ),
         [("apple", "plum"), ("cat", "dog")],
-        [("", "abc"), ("same", "same"), ("Aa", "a"), ("hello", "world"), ("abc", "cba")]
-        + [("12 3", "3 4")],
+        [
+            ("", "abc"),
+            ("same", "same"),
+            ("Aa", "a"),
+            ("hello", "world"),
+            ("abc", "cba"),
+            ("12 3", "3 4"),
+        ],
     ),
     Function(
         "only_once",
@@ -255,7 +285,7 @@ PROBLEMS = (
         "tuples",
         "easy",
         "(first: tuple[float, float], second: tuple[float, float]) -> float",
-        "first and second are points (x, y). Return the straight distance between them, as a float.",
+        "first and second are points (x, y). Return the straight distance between them, a float.",
         (
             """
             import math
@@ -282,16 +312,22 @@ PROBLEMS = (
             """,
         ),
         [((0.0, 0.0), (3.0, 4.0)), ((1.0, 1.0), (1.0, 1.0))],
-        [((0.0, 0.0), (1.0, 1.0)), ((-1.5, 2.0), (2.5, -1.0)), ((0.0, 5.0), (0.0, -5.0))]
-        + [((2.0, 3.0), (7.0, 15.0)), ((0.1, 0.2), (0.4, 0.6)), ((100.0, 0.0), (0.0, 75.0))],
+        [
+            ((0.0, 0.0), (1.0, 1.0)),
+            ((-1.5, 2.0), (2.5, -1.0)),
+            ((0.0, 5.0), (0.0, -5.0)),
+            ((2.0, 3.0), (7.0, 15.0)),
+            ((0.1, 0.2), (0.4, 0.6)),
+            ((100.0, 0.0), (0.0, 75.0)),
+        ],
     ),
     Function(
         "group_by_length",
         "dicts",
         "easy",
         "(words: list[str]) -> dict[int, list[str]]",
-        "Return a dict from each length to the list of the words of that length, in the order in\n"
-        "which they are in words, repeated words included.",
+        "Return a dict from each length to the list of the words of that length, in the order\n"
+        "in which they are in words, repeated words included.",
         (
             """
             def group_by_length(words: list[str]) -> dict[int, list[str]]:
@@ -316,8 +352,14 @@ PROBLEMS = (
             """,
         ),
         [(["a", "bb", "c"],), (["one", "two"],)],
-        [([],), ([""],), (["x", "x"],), (["zz", "aa", "b"],), (["tea", "coffee", "milk", "pie"],)]
-        + [(["b", "a"],)],
+        [
+            ([],),
+            ([""],),
+            (["x", "x"],),
+            (["zz", "aa", "b"],),
+            (["tea", "coffee", "milk", "pie"],),
+            (["b", "a"],),
+        ],
         split="test",
     ),
 )

@@ -78,16 +78,23 @@ PROBLEMS = (
             """,
         ),
         [([1, 2, 3, 4], 1), (["a", "b", "c"], 2)],
-        [([], 3), ([9], 5), ([1, 2, 3], -1), ([1, 2, 3, 4, 5], 12), ([1, 2], 0), ([4, 5, 6], 3)]
-        + [([1, 2, 3, 4, 5], -7)],
+        [
+            ([], 3),
+            ([9], 5),
+            ([1, 2, 3], -1),
+            ([1, 2, 3, 4, 5], 12),
+            ([1, 2], 0),
+            ([4, 5, 6], 3),
+            ([1, 2, 3, 4, 5], -7),
+        ],
     ),
     Function(
         "flatten",
         "lists",
         "medium",
         "(items: list) -> list",
-        "items holds numbers and lists, which hold numbers and lists in turn, to any depth. Return\n"
-        "all the numbers in one flat list, in the order in which they are written.",
+        "items holds numbers and lists, which hold numbers and lists in turn, to any depth.\n"
+        "Return all the numbers in one flat list, in the order in which they are written.",
         (
             """
             def flatten(items: list) -> list:
@@ -133,16 +140,22 @@ PROBLEMS = (
             """,
         ),
         [([1, [2, 3]],), ([[1, [2]], 3],)],
-        [([],), ([[], [[]]],), ([1, 2],), ([[[[5]]]],), ([1, [2, [3, [4, [5]]]], 6],)]
-        + [([[1, 2], [3], 4, [[5], 6]],)],
+        [
+            ([],),
+            ([[], [[]]],),
+            ([1, 2],),
+            ([[[[5]]]],),
+            ([1, [2, [3, [4, [5]]]], 6],),
+            ([[1, 2], [3], 4, [[5], 6]],),
+        ],
     ),
     Function(
         "second_largest",
         "lists",
         "easy",
         "(numbers: list[int]) -> int | None",
-        "Return the second largest of the different values in numbers, or None if there are fewer\n"
-        "than two different values.",
+        "Return the second largest of the different values in numbers, or None if there are\n"
+        "fewer than two different values.",
         (
             """
             def second_largest(numbers: list[int]) -> int | None:
@@ -175,8 +188,8 @@ PROBLEMS = (
         "lists",
         "easy",
         "(left: list[int], right: list[int]) -> list[int]",
-        "left and right are sorted in ascending order. Return one ascending list with all the items\n"
-        "of both, equal ones included.",
+        "left and right are sorted in ascending order. Return one ascending list with all the\n"
+        "items of both, equal ones included.",
         (
             """
             def merge_sorted(left: list[int], right: list[int]) -> list[int]:
@@ -214,8 +227,14 @@ PROBLEMS = (
             """,
         ),
         [([1, 4], [2, 3]), ([1], [1, 2])],
-        [([], []), ([], [3]), ([1, 2, 3], []), ([-5, 0, 5], [-6, 6]), ([2, 2], [2])]
-        + [([10], [1, 2, 3])],
+        [
+            ([], []),
+            ([], [3]),
+            ([1, 2, 3], []),
+            ([-5, 0, 5], [-6, 6]),
+            ([2, 2], [2]),
+            ([10], [1, 2, 3]),
+        ],
     ),
     Function(
         "move_zeros",
@@ -249,16 +268,23 @@ PROBLEMS = (
             """,
         ),
         [([0, 1, 0, 3],), ([2, 1],)],
-        [([],), ([0],), ([0, 0, 5],), ([-1, 0, -2],), ([4, 0, 0, 0, 4],), ([1, 2, 3, 0],)]
-        + [([0, 7, 8, 0, 0],)],
+        [
+            ([],),
+            ([0],),
+            ([0, 0, 5],),
+            ([-1, 0, -2],),
+            ([4, 0, 0, 0, 4],),
+            ([1, 2, 3, 0],),
+            ([0, 7, 8, 0, 0],),
+        ],
     ),
     Function(
         "transpose",
         "lists",
         "easy",
         "(rows: list[list[int]]) -> list[list[int]]",
-        "rows is a table; all its rows have the same length. Return the table with rows and columns\n"
-        "exchanged. An empty table stays empty.",
+        "rows is a table; all its rows have the same length. Return the table with rows and\n"
+        "columns exchanged. An empty table stays empty.",
         (
             """
             def transpose(rows: list[list[int]]) -> list[list[int]]:
@@ -283,16 +309,22 @@ PROBLEMS = (
             """,
         ),
         [([[1, 2], [3, 4]],), ([[1, 2, 3]],)],
-        [([],), ([[7]],), ([[1], [2], [3]],), ([[1, 2, 3], [4, 5, 6]],), ([[0, 0], [1, 1]],)]
-        + [([[1, 2], [3, 4], [5, 6]],)],
+        [
+            ([],),
+            ([[7]],),
+            ([[1], [2], [3]],),
+            ([[1, 2, 3], [4, 5, 6]],),
+            ([[0, 0], [1, 1]],),
+            ([[1, 2], [3, 4], [5, 6]],),
+        ],
     ),
     Function(
         "chunks",
         "lists",
         "easy",
         "(items: list, size: int) -> list[list]",
-        "Cut items into pieces of size items each, in order; the last piece may be shorter. size is\n"
-        "at least 1.",
+        "Cut items into pieces of size items each, in order; the last piece may be shorter.\n"
+        "size is at least 1.",
         (
             """
             def chunks(items: list, size: int) -> list[list]:
@@ -310,8 +342,14 @@ PROBLEMS = (
             """,
         ),
         [([1, 2, 3, 4, 5], 2), (["a", "b"], 1)],
-        [([], 3), ([1], 4), ([1, 2, 3, 4], 2), ([1, 2, 3, 4, 5, 6, 7], 3), ([0, 0], 2)]
-        + [([9, 8, 7], 1)],
+        [
+            ([], 3),
+            ([1], 4),
+            ([1, 2, 3, 4], 2),
+            ([1, 2, 3, 4, 5, 6, 7], 3),
+            ([0, 0], 2),
+            ([9, 8, 7], 1),
+        ],
         split="test",
     ),
 )

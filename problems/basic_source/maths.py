@@ -133,8 +133,8 @@ PROBLEMS = (
         "maths",
         "medium",
         "(n: int) -> list[int]",
-        "Return the prime factors of n in ascending order, each as often as it divides n. n is at\n"
-        "least 1; 1 has no prime factors.",
+        "Return the prime factors of n in ascending order, each as often as it divides n. n is\n"
+        "at least 1; 1 has no prime factors.",
         (
             """
             def prime_factors(n: int) -> list[int]:
@@ -178,8 +178,8 @@ PROBLEMS = (
         "maths",
         "easy",
         "(a: int, b: int) -> int",
-        "Return the greatest common divisor of a and b, which are at least 0. If one of them is 0,\n"
-        "it is the other one. Both may have 12 digits.",
+        "Return the greatest common divisor of a and b, which are at least 0. If one of them is\n"
+        "0, it is the other one. Both may have 12 digits.",
         (
             """
             def greatest_divisor(a: int, b: int) -> int:
@@ -250,8 +250,8 @@ PROBLEMS = (
         "maths",
         "medium",
         "(n: int, base: int) -> str",
-        "Return n, which is at least 0, written in the given base, which is from 2 to 16. Digits\n"
-        "beyond 9 are the small letters a to f.",
+        "Return n, which is at least 0, written in the given base, which is from 2 to 16.\n"
+        "Digits beyond 9 are the small letters a to f.",
         (
             """
             def to_base(n: int, base: int) -> str:

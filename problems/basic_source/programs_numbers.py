@@ -38,8 +38,8 @@ PROBLEMS = (
         "count_evens",
         "input and output",
         "easy",
-        "The first line holds n (at least 0), the second n whole numbers. Print how many of them\n"
-        "are even. If n is 0, the second line is empty.",
+        "The first line holds n (at least 0), the second n whole numbers. Print how many of\n"
+        "them are even. If n is 0, the second line is empty.",
         (
             """
             n = int(input())
@@ -66,8 +66,9 @@ PROBLEMS = (
         "fizz_buzz",
         "input and output",
         "easy",
-        "The input is a number n, at least 1. Print the numbers from 1 to n, one per line, but Fizz\n"
-        "for a multiple of 3, Buzz for a multiple of 5, and FizzBuzz for a multiple of both.",
+        "The input is a number n, at least 1. Print the numbers from 1 to n, one per line, but\n"
+        "Fizz for a multiple of 3, Buzz for a multiple of 5, and FizzBuzz for a multiple of\n"
+        "both.",
         (
             """
             for i in range(1, int(input()) + 1):
@@ -110,9 +111,9 @@ PROBLEMS = (
         "temperature_table",
         "input and output",
         "easy",
-        "Each line of the input holds a temperature in degrees Celsius, a whole number. For each\n"
-        "print it in degrees Fahrenheit (nine fifths of it, plus 32) with one digit after the\n"
-        "point, one per line.",
+        "Each line of the input holds a temperature in degrees Celsius, a whole number. For\n"
+        "each print it in degrees Fahrenheit (nine fifths of it, plus 32) with one digit after\n"
+        "the point, one per line.",
         (
             """
             import sys
@@ -143,8 +144,8 @@ PROBLEMS = (
         "digit_steps",
         "maths",
         "medium",
-        "The input is a whole number n, at least 0. As long as n has more than one digit, replace\n"
-        "it by the product of its digits. Print how many times that is done.",
+        "The input is a whole number n, at least 0. As long as n has more than one digit,\n"
+        "replace it by the product of its digits. Print how many times that is done.",
         (
             """
             n, steps = input().strip(), 0
@@ -189,9 +190,9 @@ PROBLEMS = (
         "collatz",
         "maths",
         "easy",
-        "The input is a whole number n, at least 1. Halve n if it is even, else triple it and add\n"
-        "1; go on until it is 1. Print all the numbers on the way on one line, n and 1 included,\n"
-        "separated by spaces.",
+        "The input is a whole number n, at least 1. Halve n if it is even, else triple it and\n"
+        "add 1; go on until it is 1. Print all the numbers on the way on one line, n and 1\n"
+        "included, separated by spaces.",
         (
             """
             n = int(input())
@@ -265,9 +266,9 @@ PROBLEMS = (
         "mean_and_median",
         "maths",
         "medium",
-        "The input is one line of whole numbers, at least one. Print their mean and their median on\n"
-        "one line, each with two digits after the point. The median is the middle one of the sorted\n"
-        "numbers, or the mean of the two middle ones.",
+        "The input is one line of whole numbers, at least one. Print their mean and their\n"
+        "median on one line, each with two digits after the point. The median is the middle one\n"
+        "of the sorted numbers, or the mean of the two middle ones.",
         (
             """
             numbers = sorted(map(int, input().split()))
@@ -339,16 +340,22 @@ PROBLEMS = (
             """,
         ),
         ["5\n1 2 3 2 3\n", "3\n9 8 7\n"],
-        ["1\n4\n", "4\n1 2 3 4\n", "4\n5 5 5 5\n", "6\n-3 -2 -1 -5 0 1\n", "2\n1 1\n"]
-        + ["7\n3 1 2 1 2 3 4\n"],
+        [
+            "1\n4\n",
+            "4\n1 2 3 4\n",
+            "4\n5 5 5 5\n",
+            "6\n-3 -2 -1 -5 0 1\n",
+            "2\n1 1\n",
+            "7\n3 1 2 1 2 3 4\n",
+        ],
     ),
     Program(
         "pair_with_sum",
         "lists",
         "medium",
-        "The first line holds the target t, the second a list of whole numbers. Print YES if two of\n"
-        "them, at different places in the list, have the sum t, else NO. The list may have up to\n"
-        "100000 numbers.",
+        "The first line holds the target t, the second a list of whole numbers. Print YES if\n"
+        "two of them, at different places in the list, have the sum t, else NO. The list may\n"
+        "have up to 100000 numbers.",
         (
             """
             t = int(input())
@@ -373,16 +380,23 @@ PROBLEMS = (
             """,
         ),
         ["9\n2 7 11\n", "8\n4 1\n"],
-        ["8\n4 4\n", "0\n0\n", "5\n1 2 3 9\n", "-3\n-1 -2 8\n", "10\n1 8 5 9\n", "7\n\n"]
-        + ["6\n3 9 12 -1\n"],
+        [
+            "8\n4 4\n",
+            "0\n0\n",
+            "5\n1 2 3 9\n",
+            "-3\n-1 -2 8\n",
+            "10\n1 8 5 9\n",
+            "7\n\n",
+            "6\n3 9 12 -1\n",
+        ],
     ),
     Program(
         "table_sums",
         "lists",
         "easy",
-        "The first line holds the numbers of rows r and of columns c, both at least 1; r lines of c\n"
-        "whole numbers follow. Print the sums of the rows on one line, then the sums of the columns\n"
-        "on the next.",
+        "The first line holds the numbers of rows r and of columns c, both at least 1; r lines\n"
+        "of c whole numbers follow. Print the sums of the rows on one line, then the sums of\n"
+        "the columns on the next.",
         (
             """
             r, c = map(int, input().split())
@@ -413,16 +427,23 @@ PROBLEMS = (
             """,
         ),
         ["2 3\n1 2 3\n4 5 6\n", "1 1\n7\n"],
-        ["1 3\n1 2 3\n", "3 1\n1\n2\n3\n", "2 2\n-1 1\n1 -1\n", "2 4\n0 0 0 1\n9 8 7 6\n"]
-        + ["3 2\n5 0\n0 5\n1 1\n", "2 2\n10 20\n30 40\n"],
+        [
+            "1 3\n1 2 3\n",
+            "3 1\n1\n2\n3\n",
+            "2 2\n-1 1\n1 -1\n",
+            "2 4\n0 0 0 1\n9 8 7 6\n",
+            "3 2\n5 0\n0 5\n1 1\n",
+            "2 2\n10 20\n30 40\n",
+        ],
         split="test",
     ),
     Program(
         "stairs",
         "dynamic programming",
         "medium",
-        "One climbs a stair of n steps, one, two or three steps at a time. The input is n, from 0 to\n"
-        "200. Print in how many different ways that can be done; for n = 0 there is one way.",
+        "One climbs a stair of n steps, one, two or three steps at a time. The input is n, from\n"
+        "0 to 200. Print in how many different ways that can be done; for n = 0 there is one\n"
+        "way.",
         (
             """
             n = int(input())
@@ -466,8 +487,8 @@ PROBLEMS = (
         "best_segment",
         "dynamic programming",
         "medium",
-        "The input is one line of whole numbers, at least one. Print the largest sum of one or more\n"
-        "neighbouring numbers.",
+        "The input is one line of whole numbers, at least one. Print the largest sum of one or\n"
+        "more neighbouring numbers.",
         (
             """
             numbers = list(map(int, input().split()))
@@ -499,9 +520,9 @@ PROBLEMS = (
         "fewest_boats",
         "greedy",
         "medium",
-        "The first line holds the load that a boat can carry, the second the weights of the people,\n"
-        "each at most that load, at least one of them. A boat carries one or two people. Print the\n"
-        "least number of boats that carry all of them at once.",
+        "The first line holds the load that a boat can carry, the second the weights of the\n"
+        "people, each at most that load, at least one of them. A boat carries one or two\n"
+        "people. Print the least number of boats that carry all of them at once.",
         (
             """
             load = int(input())
@@ -534,8 +555,15 @@ PROBLEMS = (
             """,
         ),
         ["100\n70 50 80 50\n", "10\n10\n"],
-        ["10\n1 1 1 1\n", "5\n5 5 5\n", "10\n1 2 8 9\n", "3\n1 2 2 3\n", "12\n6 6 7\n"]
-        + ["10\n4 5 5 6 3\n", "6\n1 1 1\n"],
+        [
+            "10\n1 1 1 1\n",
+            "5\n5 5 5\n",
+            "10\n1 2 8 9\n",
+            "3\n1 2 2 3\n",
+            "12\n6 6 7\n",
+            "10\n4 5 5 6 3\n",
+            "6\n1 1 1\n",
+        ],
         split="test",
     ),
 )

@@ -39,9 +39,9 @@ PROBLEMS = (
         "count_letters",
         "strings",
         "easy",
-        "The input is one line of text. For each letter from a to z that is in it, in upper or lower\n"
-        "case, print a line with the small letter and how many there are, in alphabetical order.\n"
-        "Other characters are ignored. Print `none` if there is no letter.",
+        "The input is one line of text. For each letter from a to z that is in it, in upper or\n"
+        "lower case, print a line with the small letter and how many there are, in alphabetical\n"
+        "order. Other characters are ignored. Print `none` if there is no letter.",
         (
             """
             text = input().lower()
@@ -81,8 +81,9 @@ PROBLEMS = (
         "align_right",
         "strings",
         "easy",
-        "The first line holds a number n, at least 1; n words follow, one per line. Print them one\n"
-        "per line, each with dots before it so that all lines are as long as the longest word.",
+        "The first line holds a number n, at least 1; n words follow, one per line. Print them\n"
+        "one per line, each with dots before it so that all lines are as long as the longest\n"
+        "word.",
         (
             """
             words = [input() for _ in range(int(input()))]
@@ -106,17 +107,23 @@ PROBLEMS = (
             """,
         ),
         ["3\na\nabc\nab\n", "1\nword\n"],
-        ["2\nlonger\nx\n", "2\nx\nlonger\n", "3\nab\ncd\nef\n", "4\n1\n22\n333\n4444\n"]
-        + ["2\nred\ngreen\n", "3\nz\nz\nyy\n"],
+        [
+            "2\nlonger\nx\n",
+            "2\nx\nlonger\n",
+            "3\nab\ncd\nef\n",
+            "4\n1\n22\n333\n4444\n",
+            "2\nred\ngreen\n",
+            "3\nz\nz\nyy\n",
+        ],
     ),
     Program(
         "pig_words",
         "strings",
         "medium",
-        "The input is one line of words in small letters, separated by single spaces. Change each\n"
-        "word: if it begins with a vowel (a, e, i, o, u), add `way`; else move all letters before\n"
-        "its first vowel to the end and add `ay`; a word without a vowel only gets `ay`. Print the\n"
-        "new line.",
+        "The input is one line of words in small letters, separated by single spaces. Change\n"
+        "each word: if it begins with a vowel (a, e, i, o, u), add `way`; else move all letters\n"
+        "before its first vowel to the end and add `ay`; a word without a vowel only gets `ay`.\n"
+        "Print the new line.",
         (
             """
             def change(word):
@@ -185,16 +192,22 @@ PROBLEMS = (
             """,
         ),
         ["Ada\nBo\nAda\n", "Cy\nBo\n"],
-        ["Zed\n", "b\na\nb\na\n", "Bo\nAda\nAda\nBo\nCy\nCy\nCy\n", "d\nc\nb\na\n"]
-        + ["Ann Lee\nBob\nAnn Lee\n", "x\ny\ny\nx\nz\n"],
+        [
+            "Zed\n",
+            "b\na\nb\na\n",
+            "Bo\nAda\nAda\nBo\nCy\nCy\nCy\n",
+            "d\nc\nb\na\n",
+            "Ann Lee\nBob\nAnn Lee\n",
+            "x\ny\ny\nx\nz\n",
+        ],
     ),
     Program(
         "phone_book",
         "dicts",
         "medium",
-        "Each line of the input is a command: `set NAME NUMBER` stores a number, over an earlier one\n"
-        "of that name; `get NAME` prints the number of that name or `unknown`; `drop NAME` removes\n"
-        "the name if it is there.",
+        "Each line of the input is a command: `set NAME NUMBER` stores a number, over an\n"
+        "earlier one of that name; `get NAME` prints the number of that name or `unknown`;\n"
+        "`drop NAME` removes the name if it is there.",
         (
             """
             import sys
@@ -263,8 +276,8 @@ PROBLEMS = (
         "unique_words",
         "sets",
         "easy",
-        "The input is text on any number of lines. Words are separated by spaces and line ends; case\n"
-        "is ignored. Print how many different words there are.",
+        "The input is text on any number of lines. Words are separated by spaces and line ends;\n"
+        "case is ignored. Print how many different words there are.",
         (
             """
             import sys
@@ -288,16 +301,22 @@ PROBLEMS = (
             """,
         ),
         ["a b a\n", "One\none two\n"],
-        ["word\n", "x\ny\nz\n", "To be or\nnot to be\n", "A a A a\n", "  many   spaces  \n"]
-        + ["p q\nr s\n"],
+        [
+            "word\n",
+            "x\ny\nz\n",
+            "To be or\nnot to be\n",
+            "A a A a\n",
+            "  many   spaces  \n",
+            "p q\nr s\n",
+        ],
     ),
     Program(
         "add_up_bill",
         "parsing",
         "medium",
-        "Each line of the input is `article,count,price`: the name, a whole number and the price of\n"
-        "one piece in cents. Print the whole sum in the form `total: 12.05`, with two digits for the\n"
-        "cents.",
+        "Each line of the input is `article,count,price`: the name, a whole number and the\n"
+        "price of one piece in cents. Print the whole sum in the form `total: 12.05`, with two\n"
+        "digits for the cents.",
         (
             """
             import sys
@@ -337,17 +356,23 @@ PROBLEMS = (
             """,
         ),
         ["tea,2,250\ncake,1,305\n", "pen,1,99\n"],
-        ["a,1,100\n", "free,5,0\n", "x,3,35\ny,2,50\n", "gold,10,123456\n", "one,1,1\n"]
-        + ["big bag,4,251\nink,2,3\n"],
+        [
+            "a,1,100\n",
+            "free,5,0\n",
+            "x,3,35\ny,2,50\n",
+            "gold,10,123456\n",
+            "one,1,1\n",
+            "big bag,4,251\nink,2,3\n",
+        ],
         split="test",
     ),
     Program(
         "clock_add",
         "parsing",
         "easy",
-        "The first line is a time of day `hh:mm` on a 24-hour clock, the second a whole number of\n"
-        "minutes, which may be negative or longer than a day. Print the time after so many minutes,\n"
-        "in the same form.",
+        "The first line is a time of day `hh:mm` on a 24-hour clock, the second a whole number\n"
+        "of minutes, which may be negative or longer than a day. Print the time after so many\n"
+        "minutes, in the same form.",
         (
             """
             hours, minutes = map(int, input().split(":"))
@@ -368,16 +393,22 @@ PROBLEMS = (
             """,
         ),
         ["09:30\n45\n", "23:59\n1\n"],
-        ["00:00\n-1\n", "12:00\n0\n", "05:05\n3000\n", "18:20\n-2000\n", "00:00\n1440\n"]
-        + ["01:01\n61\n"],
+        [
+            "00:00\n-1\n",
+            "12:00\n0\n",
+            "05:05\n3000\n",
+            "18:20\n-2000\n",
+            "00:00\n1440\n",
+            "01:01\n61\n",
+        ],
     ),
     Program(
         "calculator",
         "parsing",
         "hard",
-        "Each line of the input is an expression of whole numbers, + - * and parentheses, with or\n"
-        "without spaces. * binds before + and -; equal operators go from left to right. Print the\n"
-        "value of each, one per line. Every number is written without a sign.",
+        "Each line of the input is an expression of whole numbers, + - * and parentheses, with\n"
+        "or without spaces. * binds before + and -; equal operators go from left to right.\n"
+        "Print the value of each, one per line. Every number is written without a sign.",
         (
             """
             import re
@@ -463,16 +494,23 @@ PROBLEMS = (
             """,
         ),
         ["1 + 2 * 3\n", "(1+2)*3\n10-4-3\n"],
-        ["7\n", "2*(3+4)*5\n", "((2))\n1-1\n", "100 - 10 * 10 - 1\n", "(8-(3-2))*2\n", "0*9+1\n"]
-        + ["12-3+4\n"],
+        [
+            "7\n",
+            "2*(3+4)*5\n",
+            "((2))\n1-1\n",
+            "100 - 10 * 10 - 1\n",
+            "(8-(3-2))*2\n",
+            "0*9+1\n",
+            "12-3+4\n",
+        ],
     ),
     Program(
         "bank",
         "simulation",
         "easy",
-        "An account begins with 0. Each line of the input is `in AMOUNT` or `out AMOUNT` with a whole\n"
-        "amount above 0. A withdrawal larger than the balance is refused: print `refused`. At the\n"
-        "end print the balance.",
+        "An account begins with 0. Each line of the input is `in AMOUNT` or `out AMOUNT` with a\n"
+        "whole amount above 0. A withdrawal larger than the balance is refused: print\n"
+        "`refused`. At the end print the balance.",
         (
             """
             import sys
@@ -517,16 +555,22 @@ PROBLEMS = (
             """,
         ),
         ["in 10\nout 4\n", "in 5\nout 9\nout 1\n"],
-        ["in 7\nout 7\n", "out 1\n", "in 1\nin 2\nin 3\n", "out 5\nin 5\nout 5\nout 5\n"]
-        + ["in 1000000000000\nout 1\n", "in 3\nout 2\nout 2\nout 1\n"],
+        [
+            "in 7\nout 7\n",
+            "out 1\n",
+            "in 1\nin 2\nin 3\n",
+            "out 5\nin 5\nout 5\nout 5\n",
+            "in 1000000000000\nout 1\n",
+            "in 3\nout 2\nout 2\nout 1\n",
+        ],
     ),
     Program(
         "shortest_path",
         "simulation",
         "hard",
-        "The input is a map of lines of equal length: `#` is a wall, `.` is free, `S` the start and\n"
-        "`E` the end. One moves up, down, left or right by one field. Print the least number of\n"
-        "moves from S to E, or -1 if there is no way.",
+        "The input is a map of lines of equal length: `#` is a wall, `.` is free, `S` the start\n"
+        "and `E` the end. One moves up, down, left or right by one field. Print the least\n"
+        "number of moves from S to E, or -1 if there is no way.",
         (
             """
             import sys

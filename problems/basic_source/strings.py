@@ -44,8 +44,8 @@ PROBLEMS = (
         "easy",
         "(text: str) -> bool",
         "Return True if text reads the same forwards and backwards once everything but letters\n"
-        "and digits is removed and case is ignored, else False. A text without letters or digits\n"
-        "counts as True.",
+        "and digits is removed and case is ignored, else False. A text without letters or\n"
+        "digits counts as True.",
         (
             """
             def is_palindrome(text: str) -> bool:
@@ -84,8 +84,16 @@ PROBLEMS = (
             """,
         ),
         [("Never odd or even",), ("almost",)],
-        [("",), ("?!",), ("abca",), ("1a2",), ("Was it a car, or a cat I saw?",), ("12 21",)]
-        + [("ab",), ("Aa",)],
+        [
+            ("",),
+            ("?!",),
+            ("abca",),
+            ("1a2",),
+            ("Was it a car, or a cat I saw?",),
+            ("12 21",),
+            ("ab",),
+            ("Aa",),
+        ],
     ),
     Function(
         "caesar_shift",
@@ -93,8 +101,8 @@ PROBLEMS = (
         "medium",
         "(text: str, shift: int) -> str",
         "Move every English letter of text forward by shift places in the alphabet, wrapping\n"
-        "around from z to a, and keep its case. shift may be negative or larger than 26. All other\n"
-        "characters stay as they are. Return the new text.",
+        "around from z to a, and keep its case. shift may be negative or larger than 26. All\n"
+        "other characters stay as they are. Return the new text.",
         (
             """
             def caesar_shift(text: str, shift: int) -> str:
@@ -123,8 +131,15 @@ PROBLEMS = (
             """,
         ),
         [("abc", 2), ("Zebra!", 1)],
-        [("xyz", 3), ("Hello, World", -7), ("", 5), ("same", 0), ("Wrap", 52), ("a-Z", -27)]
-        + [("MiXed 42", 13)],
+        [
+            ("xyz", 3),
+            ("Hello, World", -7),
+            ("", 5),
+            ("same", 0),
+            ("Wrap", 52),
+            ("a-Z", -27),
+            ("MiXed 42", 13),
+        ],
     ),
     Function(
         "run_length",
@@ -199,8 +214,15 @@ PROBLEMS = (
             """,
         ),
         [("the quick brown fox",), ("one",)],
-        [("",), ("aa bb cc",), ("  spaces   around ",), ("z yy xxx",), ("long short",)]
-        + [("to be or not to be",), ("abcd efg hijk",)],
+        [
+            ("",),
+            ("aa bb cc",),
+            ("  spaces   around ",),
+            ("z yy xxx",),
+            ("long short",),
+            ("to be or not to be",),
+            ("abcd efg hijk",),
+        ],
     ),
     Function(
         "title_case",
@@ -230,16 +252,23 @@ PROBLEMS = (
             """,
         ),
         [("hello world",), ("it's FINE",)],
-        [("",), ("a",), ("don't stop",), ("SHOUTING LOUD",), ("x2y z",), ("mIxEd cAsE",)]
-        + [("they're here",)],
+        [
+            ("",),
+            ("a",),
+            ("don't stop",),
+            ("SHOUTING LOUD",),
+            ("x2y z",),
+            ("mIxEd cAsE",),
+            ("they're here",),
+        ],
     ),
     Function(
         "are_anagrams",
         "strings",
         "easy",
         "(first: str, second: str) -> bool",
-        "Return True if second can be made by reordering the letters of first, else False. Spaces\n"
-        "and case are ignored.",
+        "Return True if second can be made by reordering the letters of first, else False.\n"
+        "Spaces and case are ignored.",
         (
             """
             def are_anagrams(first: str, second: str) -> bool:
@@ -269,16 +298,23 @@ PROBLEMS = (
             """,
         ),
         [("Listen", "Silent"), ("apple", "pale")],
-        [("", ""), ("a", ""), ("Dormitory", "dirty room"), ("aab", "abb"), ("abc", "cab")]
-        + [("Tea", "Eat"), ("ab", "abc")],
+        [
+            ("", ""),
+            ("a", ""),
+            ("Dormitory", "dirty room"),
+            ("aab", "abb"),
+            ("abc", "cab"),
+            ("Tea", "Eat"),
+            ("ab", "abc"),
+        ],
     ),
     Function(
         "common_prefix",
         "strings",
         "easy",
         "(words: list[str]) -> str",
-        "Return the longest text with which every word of words begins. words may be empty; then\n"
-        'return "".',
+        "Return the longest text with which every word of words begins. words may be empty;\n"
+        'then return "".',
         (
             """
             def common_prefix(words: list[str]) -> str:
@@ -313,8 +349,15 @@ PROBLEMS = (
             """,
         ),
         [(["flower", "flow", "flight"],), (["dog", "car"],)],
-        [([],), (["alone"],), (["", "a"],), (["same", "same"],), (["abc", "xbc"],)]
-        + [(["inter", "zone", "interact"],), (["prefix", "preface", "pretty"],)],
+        [
+            ([],),
+            (["alone"],),
+            (["", "a"],),
+            (["same", "same"],),
+            (["abc", "xbc"],),
+            (["inter", "zone", "interact"],),
+            (["prefix", "preface", "pretty"],),
+        ],
         split="test",
     ),
 )

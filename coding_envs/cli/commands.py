@@ -1,0 +1,175 @@
+"""What each command does; each returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from coding_envs.data import ProblemSet, dataset_names, dataset_spec, load_problems
+from coding_envs.errors import CodingEnvsError, DatasetError, InvalidValueError, UnknownNameError
+from coding_envs.evaluation import evaluate, read_samples, reference_samples
+from coding_envs.judge import Judge
+from coding_envs.problem import Problem
+from coding_envs.registry import environment_ids
+
+from . import views
+from .terminal import Progress, say, say_json
+
+__all__ = ["run_doctor", "run_eval", "run_grade", "run_list", "run_show"]
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Lists datasets and environments."""
+    specs = [dataset_spec(name) for name in dataset_names()]
+    environments = environment_ids()
+    if options.json:
+        say_json({"datasets": [views.spec_json(s) for s in specs], "environments": environments})
+    else:
+        say(views.listing(specs, environments))
+    return 0
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Shows a problem."""
+    problem = _problem(options)
+    if options.json:
+        say_json({"uid": problem.uid, **problem.to_json()})
+    else:
+        say(views.problem_text(problem, solution=options.solution))
+    return 0
+
+
+def run_grade(options: argparse.Namespace) -> int:
+    """Judges one program: 0 accepted, 1 not."""
+    if options.file != "-":
+        _require_path("FILE", options.file)
+    problem = _problem(options)
+    if options.file == "-":
+        data = sys.stdin.buffer.read()
+    else:
+        data = Path(options.file).read_bytes()
+    # What is not UTF-8 is the program's fault: the verdict says so.
+    program = problem.assemble(data.decode("utf-8", "surrogateescape"))
+    with Judge(workers=1) as judge:
+        verdict = judge.judge(problem, program)
+    if options.json:
+        say_json({"problem": problem.uid, **verdict.to_json()})
+    else:
+        say(views.verdict_text(problem, verdict))
+    return 0 if verdict.accepted else 1
+
+
+def run_eval(options: argparse.Namespace) -> int:
+    """Judges samples for a dataset: 0 where all could be judged, whatever the score."""
+    kind = _kind_of_samples(options.samples)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)  # to fail before the work, not after it
+    problems = _problems(options, options.dataset)
+    kept = problems if options.limit is None else problems[: options.limit]
+    samples: Mapping[str, Sequence[str]]
+    if kind == "reference":
+        samples = reference_samples(kept)
+    elif kind == "file":
+        samples = read_samples(options.samples, problems)
+    else:
+        checkpoint = _optional("coding_envs.integrations.checkpoint", "a checkpoint")
+        samples = checkpoint.samples_from_checkpoint(
+            options.samples,
+            kept,
+            greedy=options.samples_per_problem == 1,
+            samples=options.samples_per_problem,
+            seed=options.seed,
+        )
+    samples = {p.key: samples[p.key] for p in kept if p.key in samples}
+    total = sum(len(programs) for programs in samples.values())
+    with Judge(workers=options.workers, cache="memory") as judge, Progress(total) as progress:
+        report = evaluate(
+            kept, samples, judge, options.k, source=options.samples, on_verdict=progress
+        )
+    if options.out is not None:
+        report.write(options.out)
+    if options.json:
+        say_json(report.to_json())
+    else:
+        say(report.to_text())
+    return 1 if report.faults else 0
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Checks the sandbox: 1 where a check failed."""
+    doctor = _optional("coding_envs.sandbox.doctor", "the doctor")
+    checks = doctor.diagnose()
+    works = all(check.ok is not False for check in checks)
+    if options.json:
+        names = ("name", "ok", "detail", "remedy")
+        rows = [{name: getattr(check, name) for name in names} for check in checks]
+        say_json({"works": works, "checks": rows})
+    else:
+        say(views.checks_text(checks))
+    return 0 if works else 1
+
+
+def _optional(module: str, what: str) -> Any:
+    """Returns a module that one command alone needs, imported when it runs."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise CodingEnvsError(
+            f"{what} needs the module {error.name}, which is not installed; "
+            "pip install coding-envs coding-envs-trainer"
+        ) from error
+
+
+def _kind_of_samples(what: str) -> str:
+    if what == "reference":
+        return "reference"
+    name = what.lower()
+    if name.endswith((".jsonl", ".jsonl.gz", ".pt")):
+        _require_path("--samples", what)
+        return "checkpoint" if name.endswith(".pt") else "file"
+    wanted = "'reference', a .jsonl or .jsonl.gz file, or a .pt checkpoint"
+    raise InvalidValueError(f"--samples must be {wanted}, got {what!r}")
+
+
+def _require_path(option: str, path: str) -> None:
+    if not Path(path).exists():
+        raise InvalidValueError(f"{option}: no such file: {path}")
+
+
+def _problems(options: argparse.Namespace, dataset: str) -> ProblemSet:
+    try:
+        return load_problems(
+            dataset, config=options.config, split=options.split, data_files=options.data_files
+        )
+    except DatasetError as error:
+        for path in options.data_files or ():
+            if not Path(path).exists() and not any(c in path for c in "*?["):
+                raise InvalidValueError(f"--data-files: no such file or folder: {path}") from error
+        raise
+
+
+def _problem(options: argparse.Namespace) -> Problem:
+    """Returns the problem that was asked for; its name may say dataset, config and split."""
+    dataset, name = options.dataset, options.problem
+    if dataset is None:
+        dataset, _, name = name.partition("/")
+        if not name:
+            remedy = "a problem is DATASET/CONFIG/SPLIT/KEY, or --dataset DATASET KEY"
+            if dataset in dataset_names():
+                raise InvalidValueError(f"PROBLEM names a dataset only, got {dataset!r}; {remedy}")
+            raise UnknownNameError("dataset", dataset, dataset_names(), remedy)
+        spec = dataset_spec(dataset)
+        for part, known in (("config", spec.configs), ("split", spec.splits)):
+            first, _, rest = name.partition("/")
+            if rest and first in known:
+                if getattr(options, part) not in (None, first):
+                    raise InvalidValueError(
+                        f"--{part} {getattr(options, part)} contradicts {options.problem!r}"
+                    )
+                setattr(options, part, first)
+                name = rest
+    return _problems(options, dataset).by_key(name)

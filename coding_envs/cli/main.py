@@ -1,0 +1,58 @@
+"""main: arguments in, exit code out. A user's mistake is one line, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from coding_envs.errors import (
+    CodingEnvsError,
+    DatasetRowError,
+    InvalidValueError,
+    UnknownNameError,
+)
+
+from .parser import COMMANDS, make_parser
+from .terminal import complain
+
+__all__ = ["main"]
+
+FINE, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+
+# An OSError of these kinds names a path of the user's.
+_WRONG_PATHS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0 fine, 1 the work failed, 2 the call was wrong, 130 interrupted.
+
+    Args:
+      argv: the arguments after the program's name; default: the process's own.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+            raise UnknownNameError("command", arguments[0], COMMANDS, "see coding-envs --help")
+        options = make_parser().parse_args(arguments)
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except SystemExit as end:  # --help and --version, which argparse ends itself
+        return end.code if isinstance(end.code, int) else FINE
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (CodingEnvsError, OSError) as error:
+        complain(f"error: {error}")
+        return _code(error)
+    return code
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, DatasetRowError):
+        return FAILED
+    wrong = (UnknownNameError, InvalidValueError, *_WRONG_PATHS)
+    return WRONG_CALL if isinstance(error, wrong) else FAILED

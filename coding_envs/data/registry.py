@@ -1,0 +1,276 @@
+"""The datasets known by name, and `load_problems`, which loads any of them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from coding_envs.errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
+from coding_envs.problem import Problem
+
+from . import bundled, humaneval, mbpp
+from .hub import BadRow, DataFiles, find_files, rows_from_files, rows_from_hub
+from .problem_set import ProblemSet
+
+__all__ = [
+    "DatasetSpec",
+    "RowLoader",
+    "dataset_names",
+    "dataset_spec",
+    "load_problems",
+    "register_dataset",
+]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_logger = logging.getLogger("coding_envs.data")
+
+
+class RowLoader(Protocol):
+    """Makes a Problem of a dataset's row, or raises DatasetRowError."""
+
+    def __call__(
+        self, row: Any, *, config: str, split: str, row_number: int, revision: str
+    ) -> Problem:
+        """Returns the row's problem."""
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A dataset known by name.
+
+    Attributes:
+      name: what `load_problems` takes; letters, digits, "-" and "_".
+      description: one line for a person.
+      loader: makes a Problem of a row.
+      configs, default_config: the configurations; "default" where there is only one.
+      splits, default_split: the splits.
+      hub_path: the dataset's name on the Hugging Face hub, or "".
+      load_split: (config, split) -> ProblemSet: loads it where it is on no hub, or None.
+      expected_rows: (config, split) -> rows, as last seen; a difference is logged, never an error.
+      license: SPDX identifier.
+    """
+
+    name: str
+    description: str
+    loader: RowLoader
+    configs: tuple[str, ...] = ("default",)
+    default_config: str = "default"
+    splits: tuple[str, ...] = ("train", "test")
+    default_split: str = "train"
+    hub_path: str = ""
+    load_split: Callable[[str, str], ProblemSet] | None = None
+    expected_rows: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    license: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(str(self.name)):
+            raise InvalidValueError(
+                f"name must be letters, digits, '-' and '_', got {self.name!r}; rename the dataset"
+            )
+        if not callable(self.loader):
+            raise InvalidValueError(f"loader of {self.name} must be callable, got {self.loader!r}")
+        for many, default in (("configs", "default_config"), ("splits", "default_split")):
+            names = tuple(getattr(self, many))
+            object.__setattr__(self, many, names)
+            if getattr(self, default) not in names:
+                raise InvalidValueError(
+                    f"{default} of {self.name} must be one of {many} ({', '.join(names)}), "
+                    f"got {getattr(self, default)!r}"
+                )
+        object.__setattr__(self, "expected_rows", MappingProxyType(dict(self.expected_rows)))
+
+
+_registered: dict[str, DatasetSpec] = {}
+
+
+def register_dataset(spec: DatasetSpec, *, replace: bool = False) -> None:
+    """Makes a dataset known by its name.
+
+    Raises:
+      InvalidValueError: the name is taken, and `replace` is False.
+    """
+    if spec.name in _registered and not replace:
+        raise InvalidValueError(
+            f"a dataset named {spec.name!r} is registered; take another name or pass replace=True"
+        )
+    _registered[spec.name] = spec
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Returns the names of the registered datasets, in the order of their registration."""
+    return tuple(_registered)
+
+
+def dataset_spec(name: str) -> DatasetSpec:
+    """Returns what is registered under a name.
+
+    Raises:
+      UnknownNameError: there is no such dataset; the message suggests near names.
+    """
+    try:
+        return _registered[name]
+    except (KeyError, TypeError):
+        raise UnknownNameError("dataset", str(name), _registered) from None
+
+
+def load_problems(
+    name: str,
+    *,
+    config: str | None = None,
+    split: str | None = None,
+    data_files: DataFiles | None = None,
+    revision: str | None = None,
+    strict: bool = False,
+) -> ProblemSet:
+    """Returns the problems of one split of a dataset.
+
+    Args:
+      name: a registered dataset; see `dataset_names`.
+      config: its configuration, or None for its default.
+      split: its split, or None for its default.
+      data_files: local files instead of the hub: a path, a list of paths, or {split: path}; a path
+        may be a .jsonl, .json (also .gz) or .parquet file, or a folder in the hub's layout.
+      revision: of the dataset on the hub; for local files it is only noted.
+      strict: True raises at the first row that cannot become a problem; False drops such rows and
+        keeps their errors in `ProblemSet.dropped`.
+
+    Raises:
+      UnknownNameError: there is no such dataset, configuration or split.
+      DatasetError: it cannot be read: no such file, no network, a missing package.
+      DatasetRowError: a row cannot become a problem, and `strict` is True.
+    """
+    spec = dataset_spec(name)
+    config = spec.default_config if config is None else config
+    if config not in spec.configs:
+        raise UnknownNameError(f"config of {name}", str(config), spec.configs)
+    split = _chosen_split(spec, split, data_files)
+    if data_files is None and spec.load_split is not None:
+        if revision is not None:
+            raise DatasetError(f"{name} has no revisions, got revision={revision!r}; leave it out")
+        return spec.load_split(config, split)
+    rows: Iterable[Any]
+    if data_files is not None:
+        rows = rows_from_files(find_files(data_files, config=config, split=split))
+    elif spec.hub_path:
+        hub_config = config if config != "default" else None
+        rows = rows_from_hub(spec.hub_path, config=hub_config, split=split, revision=revision)
+    else:
+        raise DatasetError(f"{name} is on no hub; pass data_files= with its files")
+    problems = _problems_of(spec, rows, config, split, revision or "", strict=strict)
+    expected = spec.expected_rows.get((config, split))
+    count = len(problems) + len(problems.dropped)
+    if data_files is None and expected is not None and count != expected:
+        _logger.info("%s/%s/%s has %d rows, expected %d", name, config, split, count, expected)
+    _logger.info("loaded %s", problems.describe())
+    return problems
+
+
+def _chosen_split(spec: DatasetSpec, split: str | None, data_files: DataFiles | None) -> str:
+    if isinstance(data_files, Mapping):  # its own names, whatever the dataset's are
+        if split is None and spec.default_split not in data_files and len(data_files) == 1:
+            return str(next(iter(data_files)))
+        return spec.default_split if split is None else split
+    split = spec.default_split if split is None else split
+    if split not in spec.splits:
+        raise UnknownNameError(f"split of {spec.name}", str(split), spec.splits)
+    return split
+
+
+def _problems_of(
+    spec: DatasetSpec,
+    rows: Iterable[Any],
+    config: str,
+    split: str,
+    revision: str,
+    *,
+    strict: bool,
+) -> ProblemSet:
+    problems: dict[str, Problem] = {}
+    numbers: dict[str, int] = {}
+    dropped: list[DatasetRowError] = []
+    for number, row in enumerate(rows):
+        try:
+            if isinstance(row, BadRow):
+                raise DatasetRowError(spec.name, split, number, "", row.reason)
+            problem = _problem_of(spec, row, config, split, number, revision)
+            if problem.key in problems:
+                reason = f"has the key {problem.key!r} of row {numbers[problem.key]}"
+                raise DatasetRowError(spec.name, split, number, "", reason)
+            problems[problem.key], numbers[problem.key] = problem, number
+        except DatasetRowError as error:
+            if strict:
+                raise
+            dropped.append(error)
+    return ProblemSet(
+        problems.values(), name=spec.name, config=config, split=split, dropped=dropped
+    )
+
+
+def _problem_of(
+    spec: DatasetSpec, row: Any, config: str, split: str, number: int, revision: str
+) -> Problem:
+    try:
+        return spec.loader(row, config=config, split=split, row_number=number, revision=revision)
+    except DatasetRowError:
+        raise
+    except InvalidValueError as error:  # such as a limit of -1, found by Problem itself
+        raise DatasetRowError(spec.name, split, number, "", str(error)) from error
+
+
+def _bundled(name: str, description: str) -> DatasetSpec:
+    def loader(row: Any, *, config: str, split: str, row_number: int, revision: str) -> Problem:
+        problem = bundled.problem_from_row(row, config=name, split=split, row_number=row_number)
+        return problem.replace(config=config, revision=revision)
+
+    def load_split(config: str, split: str) -> ProblemSet:  # noqa: ARG001 - there is only one
+        return bundled.load_bundled(name, split)
+
+    return DatasetSpec(
+        name=name,
+        description=description,
+        loader=loader,
+        splits=bundled.BUNDLED_SPLITS,
+        load_split=load_split,
+        license="MIT",
+    )
+
+
+_MBPP_ROWS = {"full": (374, 500, 90, 10), "sanitized": (120, 257, 43, 7)}
+_MBPP_SPLITS = ("train", "test", "validation", "prompt")
+
+register_dataset(_bundled("starter", "bundled: one short expression or a few statements each"))
+register_dataset(_bundled("basic", "bundled: small functions and stdin/stdout programs"))
+register_dataset(
+    DatasetSpec(
+        name="humaneval",
+        description="HumanEval: complete a Python function from its docstring",
+        loader=humaneval.problem_from_row,
+        splits=("test",),
+        default_split="test",
+        hub_path="openai/openai_humaneval",
+        expected_rows={("default", "test"): 164},
+        license="MIT",
+    )
+)
+register_dataset(
+    DatasetSpec(
+        name="mbpp",
+        description="MBPP: mostly basic Python programs, from a sentence and three asserts",
+        loader=mbpp.problem_from_row,
+        configs=("full", "sanitized"),
+        default_config="full",
+        splits=_MBPP_SPLITS,
+        default_split="test",
+        hub_path="google-research-datasets/mbpp",
+        expected_rows={
+            (config, split): count
+            for config, counts in _MBPP_ROWS.items()
+            for split, count in zip(_MBPP_SPLITS, counts, strict=True)
+        },
+        license="CC-BY-4.0",
+    )
+)

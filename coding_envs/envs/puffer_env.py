@@ -1,0 +1,154 @@
+"""CodingPufferEnv: thousands of agents in one native PufferLib environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pufferlib
+from numpy.typing import NDArray
+
+from ..data import ProblemSet
+from ..episodes import Episode
+from ..judge import Judge
+from ..reward import Reward
+from ..sandbox import Sandbox
+from ..tokens import Tokenizer
+from .render import render_episode
+from .setup import ANY_LENGTH, CoreOptions, load_problem_set, open_judge
+
+__all__ = ["CodingPufferEnv"]
+
+_RENDER_AGENT = 0
+
+
+class CodingPufferEnv(pufferlib.PufferEnv):  # type: ignore[misc]
+    """Steps `num_agents` agents in place, in PufferLib's own buffers.
+
+    The observations, actions, rewards and episode ends are those of CodingProblem-v0; an ended
+    episode is followed at once by the next, as PufferLib wants it. Every `report_interval` steps
+    the infos hold one dictionary of means: `solve_rate`, `executions_per_s`, one key per status...
+
+    Args:
+      num_agents: how many.
+      hints: the part of all episodes that begin with some of a reference solution already written,
+        a reverse curriculum; they are not counted in the reports. See EpisodeCore.
+      log_path: a file to which each report is appended as a line of JSON, or "".
+      report_interval: steps between reports.
+      buf, seed: PufferLib's.
+
+    The others are those of CodingProblem-v0.
+    """
+
+    def __init__(
+        self,
+        num_agents: int = 1024,
+        dataset: str | ProblemSet = "starter",
+        *,
+        config: str | None = None,
+        split: str | None = None,
+        data_files: Any = None,
+        tokenizer: str | Tokenizer = "fitting",
+        reward: str | Reward = "accepted",
+        prompt_tokens: int = ANY_LENGTH,
+        program_tokens: int = ANY_LENGTH,
+        hints: float = 0.0,
+        judge: Judge | None = None,
+        workers: int | None = None,
+        sandbox: str | Sandbox = "nsjail",
+        cache: str | None = "memory",
+        log_path: str | os.PathLike[str] = "",
+        report_interval: int = 16,
+        render_mode: str | None = "ansi",
+        buf: Any = None,
+        seed: int = 0,
+    ) -> None:
+        self.render_mode = render_mode
+        problems = load_problem_set(dataset, config=config, split=split, data_files=data_files)
+        options = CoreOptions(tokenizer, reward, prompt_tokens, program_tokens, hints)
+        self._judge, self._owns_judge = open_judge(
+            judge, workers=workers, sandbox=sandbox, cache=cache
+        )
+        try:
+            self._core = core = options.make_core(problems, self._judge, int(num_agents))
+            high = max(core.tokenizer.size - 1, core.program_tokens)
+            self.single_observation_space = gymnasium.spaces.Box(
+                0, high, (core.observation_size,), np.int32
+            )
+            self.single_action_space = gymnasium.spaces.Discrete(core.tokenizer.num_actions)
+            self.num_agents = self.agents_per_batch = core.num_agents
+            super().__init__(buf)
+            core.bind(self.observations, self.rewards, self.terminals, self.truncations, self.masks)
+        except BaseException:
+            self.close()
+            raise
+        self.tokenizer, self.problems = core.tokenizer, problems
+        # A policy needs to know where the statement ends and the program begins.
+        self.prompt_tokens, self.program_tokens = core.prompt_tokens, core.program_tokens
+        self._seed = seed
+        self._interval, self._steps = report_interval, 0
+        self._shown: Episode | None = None
+        self._log_path = Path(log_path) if log_path else None
+        if self._log_path is not None:
+            self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._started = time.time()
+
+    def reset(self, seed: int | None = None) -> tuple[NDArray[np.int32], list[dict[str, Any]]]:
+        """Starts every agent's first episode; agent `i` draws from the stream of `seed + i`."""
+        self._core.reset(self._seed if seed is None else seed)
+        self._shown = None
+        return self.observations, []
+
+    def step(
+        self, actions: NDArray[Any]
+    ) -> tuple[
+        NDArray[np.int32],
+        NDArray[np.float32],
+        NDArray[np.bool_],
+        NDArray[np.bool_],
+        list[dict[str, float]],
+    ]:
+        """Takes one step of every agent; returns PufferLib's own buffers.
+
+        Raises:
+          InvalidValueError: an action outside the action space.
+        """
+        episodes = self._core.step(actions)
+        self._steps += 1
+        self._shown = episodes[0] if episodes and episodes[0].agent == _RENDER_AGENT else None
+        infos = []
+        if self._steps % self._interval == 0 and self._core.statistics.episodes:
+            infos.append(self._report())
+        return self.observations, self.rewards, self.terminals, self.truncations, infos
+
+    def _report(self) -> dict[str, float]:
+        report = self._core.report()
+        if self._log_path is not None:
+            line = {
+                "time": time.time(),
+                "elapsed_s": time.time() - self._started,
+                "agent_steps": self._steps * self.num_agents,
+                "executions": self._judge.executions,
+                **report,
+            }
+            with self._log_path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        return report
+
+    def render(self) -> str:
+        """Returns the first agent's episode as text."""
+        if self._shown is not None:
+            shown = self._shown
+            return render_episode(shown.problem, shown.program, shown.verdict, reward=shown.reward)
+        problem, completion = self._core.program(_RENDER_AGENT)
+        return render_episode(problem, problem.assemble(completion))
+
+    def close(self) -> None:
+        """Ends the judge, if it is this environment's own; again and again is fine."""
+        if self._owns_judge:
+            self._judge.close()

@@ -1,0 +1,111 @@
+"""What every environment is made from: the same arguments, read in the same way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..data import ProblemSet, load_problems
+from ..episodes import EpisodeCore
+from ..errors import InvalidValueError
+from ..judge import Judge
+from ..problem import Problem
+from ..reward import Reward, make_reward
+from ..sandbox import Sandbox
+from ..tokens import Tokenizer, make_tokenizer
+
+__all__ = ["ANY_LENGTH", "CoreOptions", "load_problem_set", "open_judge"]
+
+ANY_LENGTH = 0
+"""As a length: the dataset's own default."""
+
+# (tokenizer, prompt_tokens, program_tokens) that fit a dataset; others get the last line's.
+_DEFAULTS = {"starter": ("starter", 24, 12)}
+_OTHERS = ("python", 512, 512)
+
+
+def load_problem_set(
+    dataset: str | ProblemSet | Sequence[Problem],
+    *,
+    config: str | None = None,
+    split: str | None = None,
+    data_files: Any = None,
+) -> ProblemSet:
+    """Returns the problems that an environment's arguments name."""
+    if isinstance(dataset, ProblemSet):
+        return dataset
+    if isinstance(dataset, str):
+        # PufferLib's ini files have no None: an empty text means the default.
+        return load_problems(
+            dataset, config=config or None, split=split or None, data_files=data_files or None
+        )
+    problems = list(dataset)
+    if not problems or not all(isinstance(p, Problem) for p in problems):
+        raise InvalidValueError("dataset must be a name, a ProblemSet or a sequence of Problems")
+    return ProblemSet(problems, name=problems[0].dataset)
+
+
+def open_judge(
+    judge: Judge | None, *, workers: int | None, sandbox: str | Sandbox, cache: str | None
+) -> tuple[Judge, bool]:
+    """Returns a judge, and whether it is ours to close."""
+    if judge is not None:
+        return judge, False
+    return Judge(workers or None, sandbox=sandbox, cache=cache or None), True
+
+
+@dataclass(frozen=True)
+class CoreOptions:
+    """How an episode core is made from an environment's arguments.
+
+    Attributes:
+      tokenizer: a name, a Tokenizer, or "fitting": what fits the dataset.
+      reward: a name or a function Verdict -> float.
+      prompt_tokens, program_tokens: lengths; 0 takes what fits the dataset.
+      hints: part of the episodes that begin with some of a reference solution; see EpisodeCore.
+    """
+
+    tokenizer: str | Tokenizer = "fitting"
+    reward: str | Reward = "accepted"
+    prompt_tokens: int = ANY_LENGTH
+    program_tokens: int = ANY_LENGTH
+    hints: float = 0.0
+
+    def make_core(self, problems: ProblemSet, judge: Judge, num_agents: int) -> EpisodeCore:
+        """Returns the core."""
+        name, prompt_tokens, program_tokens = _DEFAULTS.get(problems.name, _OTHERS)
+        tokenizer = self.tokenizer
+        if isinstance(tokenizer, str):
+            tokenizer = make_tokenizer(name if tokenizer == "fitting" else tokenizer)
+        return EpisodeCore(
+            problems,
+            judge,
+            tokenizer,
+            make_reward(self.reward),
+            num_agents=num_agents,
+            prompt_tokens=self.prompt_tokens or prompt_tokens,
+            program_tokens=self.program_tokens or program_tokens,
+            hints=self.hints,
+        )
+
+
+def episode_info(episode: Any) -> Mapping[str, Any]:
+    """Returns what `info` holds at the end of an episode."""
+    verdict = episode.verdict
+    return {
+        "problem": episode.problem.uid,
+        "program": episode.program,
+        "completion": episode.completion,
+        "status": str(verdict.status),
+        "solved": verdict.accepted,
+        "passed": verdict.passed,
+        "total": verdict.total,
+        "verdict": verdict,
+    }
+
+
+def default_cache() -> str | None:
+    """Returns the cache that environments use unless told otherwise."""
+    return os.environ.get("CODING_ENVS_CACHE") or "memory"

@@ -1,0 +1,68 @@
+"""Registers the environments with Gymnasium: one pair per dataset.
+
+CodingProblem-v0             CodingProblem-Text-v0             the starter problems
+CodingProblem-HumanEval-v0   CodingProblem-HumanEval-Text-v0   and so on for every dataset
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+
+from .data import dataset_names
+from .data import register_dataset as _register_dataset
+from .data.registry import DatasetSpec
+from .errors import InvalidValueError
+
+__all__ = ["environment_ids", "register_dataset", "register_environments"]
+
+_DEFAULT_DATASET = "starter"
+_PUFFER_PREFIX = "coding_problem"
+# How a dataset's name is written in an environment's: others are put together from their words.
+_TITLES = {"humaneval": "HumanEval", "mbpp": "MBPP"}
+
+
+def _title(dataset: str) -> str:
+    words = dataset.replace("-", "_").split("_")
+    return _TITLES.get(dataset) or "".join(word[:1].upper() + word[1:] for word in words)
+
+
+def _register(infix: str, dataset: str) -> None:
+    for suffix, entry in (
+        ("", "coding_envs.envs.gym_env:CodingProblemEnv"),
+        ("-Text", "coding_envs.envs.text_env:CodingProblemTextEnv"),
+    ):
+        name = f"CodingProblem{infix}{suffix}-v0"
+        if name not in gymnasium.registry:
+            gymnasium.register(name, entry_point=entry, kwargs={"dataset": dataset})
+
+
+def register_environments() -> None:
+    """Registers every environment with Gymnasium; again is fine."""
+    _register("", _DEFAULT_DATASET)
+    for dataset in dataset_names():
+        _register("-" + _title(dataset), dataset)
+
+
+def environment_ids() -> list[str]:
+    """Returns the names that `gymnasium.make` knows of this package."""
+    return sorted(name for name in gymnasium.registry if name.startswith("CodingProblem"))
+
+
+def puffer_names() -> dict[str, str]:
+    """Returns environment name -> dataset, as PufferLib's command line knows them."""
+    names = {_PUFFER_PREFIX: _DEFAULT_DATASET}
+    return names | {f"{_PUFFER_PREFIX}_{name.replace('-', '_')}": name for name in dataset_names()}
+
+
+def register_dataset(spec: DatasetSpec, **kwargs: Any) -> None:
+    """Adds a dataset, and its environments `CodingProblem-NAME-v0` and `-Text-v0`.
+
+    Raises:
+      InvalidValueError: the name is taken.
+    """
+    if spec.name in dataset_names() and not kwargs.get("replace"):
+        raise InvalidValueError(f"a dataset named {spec.name!r} is registered; choose another name")
+    _register_dataset(spec, **kwargs)
+    _register("-" + _title(spec.name), spec.name)

@@ -1,0 +1,81 @@
+"""A judge under attack: problems whose answers nobody can guess, and what must hold after each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from coding_envs.judge import Judge
+from coding_envs.problem import CallTest, CodeTest, Limits, Problem, StdioTest
+from coding_envs.verdict import Status, Verdict
+
+SECRETS = {1: "s3cr3t-b41f", 2: "s3cr3t-07ce", 5: "s3cr3t-e9d2"}
+REFERENCE = f"def f(x):\n    return {SECRETS}[x]\n"
+LIMITS = Limits(cpu_time_s=0.5, wall_time_s=1.2, memory_bytes=128 * 2**20)
+
+
+def _problems() -> dict[str, Problem]:
+    asserts = [f"assert f({x}) == {s!r}" for x, s in SECRETS.items()]
+    check = "def check(candidate):\n" + "".join(
+        f"    assert candidate({x}) == {s!r}\n" for x, s in SECRETS.items()
+    )
+    loop = f"def check(candidate):\n    for got, want in zip(map(candidate, {list(SECRETS)}), "
+    loop += f"{list(SECRETS.values())}):\n        assert got == want\n"
+    tests = {
+        "stdio": [StdioTest(f"{x}\n", s + "\n") for x, s in SECRETS.items()],
+        "call": [CallTest((x,), s) for x, s in SECRETS.items()],
+        "check": [CodeTest(check, check="check")],
+        "loop": [CodeTest(loop, check="check")],
+        "assert": [CodeTest(line) for line in asserts],
+    }
+    return {
+        style: Problem(
+            dataset="attacked",
+            key=style,
+            prompt="",
+            entry_point="" if style == "stdio" else "f",
+            hidden_tests=tuple(of_style),
+            solutions=() if style == "stdio" else (REFERENCE,),
+            limits=LIMITS,
+        )
+        for style, of_style in tests.items()
+    }
+
+
+PROBLEMS = _problems()
+RIGHT = {style: REFERENCE for style in PROBLEMS} | {"stdio": REFERENCE + "print(f(int(input())))"}
+
+
+@pytest.fixture(scope="session")
+def judge() -> Iterator[Judge]:
+    with Judge(workers=2) as made:
+        yield made
+
+
+@pytest.fixture
+def attack(judge: Judge) -> Callable[[str, str], Verdict]:
+    """Judges a hostile program, then a right one; returns the hostile one's verdict.
+
+    Fails where the hostile one is accepted, is called a fault of ours, or takes more than the wall
+    limit of its runs; or where the right one after it is not accepted.
+    """
+
+    def attack(style: str, program: str) -> Verdict:
+        problem = PROBLEMS[style]
+        started = time.monotonic()
+        future = judge.submit(problem, program)
+        # Runs of tests may follow one another: each has its own limit.
+        verdict = future.result(timeout=30)
+        took = time.monotonic() - started
+        assert not verdict.accepted, verdict
+        assert verdict.passed == 0, verdict
+        assert not verdict.status.is_fault_of_ours, verdict
+        assert took < max(verdict.runs, 1) * LIMITS.wall_limit_s + 1, (took, verdict)
+        assert not any(secret in str(verdict) for secret in SECRETS.values())
+        after = judge.judge_many([(problem, RIGHT[style])] * judge.workers)
+        assert [v.status for v in after] == [Status.ACCEPTED] * judge.workers, after
+        return verdict
+
+    return attack

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coding_envs import plain_data
+from coding_envs.judge import plain_matches, stdout_matches
+from coding_envs.problem import Comparison
+
+RULES = Comparison()
+ALWAYS = Comparison(floats="always")
+NEVER = Comparison(floats="never")
+UNORDERED = Comparison(unordered=True)
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "rules", "wanted"),
+    [
+        # white space
+        ("1 2\n", "1 2", RULES, True), ("1 2", "1\n2\n\n", RULES, True), ("", "\n \n", RULES, True),
+        ("a", "a\r\n", RULES, True), ("", "x", RULES, False), ("x", "", RULES, False),
+        # every token counts, as often as it stands
+        ("1 2 3", "1 2", RULES, False), ("1 2", "1 2 3", RULES, False), ("1", "11", RULES, False),
+        ("1\n2\n3", "1\n2", RULES, False), ("yes", "Yes", RULES, False), ("12", "1 2", RULES, False),
+        ("yes", "yes indeed", RULES, False), ("ab", "abc", RULES, False),
+        # integers never by tolerance
+        ("1000000000", "1000000001", RULES, False), ("1", "1.0", RULES, False),
+        ("100", "1e2", RULES, False), ("1", "+1", RULES, False), ("1", "01", RULES, False),
+        ("-0", "0", RULES, False), ("7", "7.0000001", RULES, False),
+        # floats by tolerance, where the expected token says so
+        ("0.5", "0.50", RULES, True), ("0.5", ".5", RULES, True), ("1.0", "1", RULES, True),
+        ("1e2", "100", RULES, True), ("2.0", "1.9999999", RULES, True), ("0.1", "0.1001", RULES, False),
+        ("1.5", "1.500001", RULES, True), ("1.5", "1.50001", RULES, False),
+        ("1000000.0", "1000000.9", RULES, True), ("1000000.0", "1000002.0", RULES, False),
+        ("0.0", "-0.0", RULES, True), ("-1.5", "-1.5000000001", RULES, True),
+        ("3.14", "3,14", RULES, False), ("3.14", "3.14f", RULES, False), ("3.14", "0x3", RULES, False),
+        ("3.14", "1_0.0", RULES, False), ("10.0", "1_0", RULES, False), ("1.0", "١", RULES, False),
+        # no number is matched by NaN or infinity
+        ("1.0", "nan", RULES, False), ("0.0", "NaN", RULES, False), ("1.0", "inf", RULES, False),
+        ("1.0", "1e999", RULES, False), ("1e308", "1e309", RULES, False), ("nan", "1.0", RULES, False),
+        ("1.0", "nan", ALWAYS, False), ("nan", "NaN", ALWAYS, False), ("nan", "nan", RULES, True),
+        # where the problem says otherwise
+        ("1", "1.0", ALWAYS, True), ("1", "1.0000001", ALWAYS, True), ("1", "2", ALWAYS, False),
+        ("0.5", "0.50", NEVER, False), ("0.5", "0.5", NEVER, True),
+        ("1.0", "1.01", Comparison(abs_tol=0.1), True), ("0.0", "0.5", Comparison(rel_tol=1.0), False),
+        ("b\na", "a\nb", UNORDERED, True), ("b\na", "a\na", UNORDERED, False),
+        ("a b\nc", "c\na b", UNORDERED, True), ("a b", "b a", UNORDERED, False),
+        ("1.0\n2.0", "2.00\n1.00", UNORDERED, True), ("a", "a\nb", UNORDERED, False),
+        ("10.0\n9.0", "9\n10", UNORDERED, True), ("a\n", "x" * 50_000, UNORDERED, False),
+        ("YES", "yes", Comparison(ignore_case=True), True),
+        ("1.5", "1" * 1000 + ".5", RULES, False), ("x", "y " * 100_000, RULES, False),
+    ],
+)  # fmt: skip
+def test_stdout(expected: str, got: str, rules: Comparison, wanted: bool) -> None:
+    assert stdout_matches(expected, got, rules) is wanted
+
+
+@given(st.text(), st.text())
+def test_stdout_never_raises_and_equal_texts_match(expected: str, got: str) -> None:
+    for rules in (RULES, ALWAYS, NEVER, UNORDERED):
+        assert stdout_matches(expected, got, rules) in (True, False)
+        assert stdout_matches(got, got, rules)
+
+
+def match(expected: Any, got: Any, rules: Comparison = RULES) -> bool:
+    return plain_matches(plain_data.encode(expected), plain_data.encode(got, opaque=True), rules)
+
+
+INF, NAN = math.inf, math.nan
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "rules", "wanted"),
+    [
+        (1, 1, RULES, True), (1, 2, RULES, False), ("a", "a", RULES, True), ("a", "A", RULES, False),
+        (None, None, RULES, True), (None, 0, RULES, False), (None, False, RULES, False),
+        ([], None, RULES, False), ("", None, RULES, False), (b"a", "a", RULES, False),
+        (b"a", b"a", RULES, True), ("1", 1, RULES, False),
+        # bool is not int, in neither direction, at any depth
+        (1, True, RULES, False), (True, 1, RULES, False), (0, False, RULES, False),
+        ([1], [True], RULES, False), ({1: 1}, {True: 1}, RULES, False), (1.0, True, RULES, False),
+        ({1}, {True}, RULES, False), (True, True, RULES, True), (True, 1.0, ALWAYS, False),
+        # integers never by tolerance
+        (10**9, 10**9 + 1, RULES, False), (1, 1.0, RULES, False), (2**70, 2**70, RULES, True),
+        (2**70, 2**70 + 1, RULES, False), (2**70, float(2**70), RULES, False),
+        # floats
+        (0.3, 0.1 + 0.2, RULES, True), (1.0, 1, RULES, True), (1.0, 1.1, RULES, False),
+        (1e20, 10**20, RULES, True), (1e20, 10**400, RULES, False), (0.0, -0.0, RULES, True),
+        (1.0, "1.0", RULES, False), (INF, INF, RULES, True), (INF, -INF, RULES, False),
+        (INF, 1e308, RULES, False), (1e308, INF, RULES, False), (NAN, NAN, RULES, False),
+        (1.0, NAN, RULES, False), (NAN, 1.0, RULES, False), ([NAN], [NAN], RULES, False),
+        ({NAN}, {NAN}, RULES, False), ([NAN], [NAN], UNORDERED, False), ({1: NAN}, {1: NAN}, RULES, False),
+        (1.0, 1.0 + 1e-9, NEVER, False), (1.0, 1.0, NEVER, True), (1.0, 1, NEVER, False),
+        (1, 1.0, ALWAYS, True), (2**70, float(2**70), ALWAYS, True), (10**400, 10**400, ALWAYS, True),
+        (1.0, 1.05, Comparison(abs_tol=0.1), True),
+        # containers
+        ((1, 2), [1, 2], RULES, True), ([1, 2], (1, 2), RULES, True), ([[1], (2,)], ((1,), [2]), RULES, True),
+        ([1, 2], [1, 2, 3], RULES, False), ([1, 2, 3], [1, 2], RULES, False), ([1, 2], [2, 1], RULES, False),
+        ([1], 1, RULES, False), ([], {}, RULES, False), ([], set(), RULES, False), ([1], {1}, RULES, False),
+        ({1, 2}, {2, 1}, RULES, True), ({1, 2}, {1, 3}, RULES, False), ({1}, frozenset({1}), RULES, False),
+        ({1.0}, {1.0 + 1e-9}, RULES, True), ({(1, 2)}, {(1, 2)}, RULES, True), ({1, "1"}, {"1", 1}, RULES, True),
+        ({"a": 1}, {"a": 1}, RULES, True), ({"a": 1, "b": 2}, {"b": 2, "a": 1}, RULES, True),
+        ({"a": 1}, {"a": 1, "b": 2}, RULES, False), ({"a": 1, "b": 2}, {"a": 1}, RULES, False),
+        ({"a": 1.0}, {"a": 1.0 + 1e-9}, RULES, True), ({1: "a"}, {"1": "a"}, RULES, False),
+        ({(1, 2): 3}, {(1, 2): 3}, RULES, True), ({"a": [1, (2,)]}, {"a": [1, [2]]}, RULES, True),
+        (1 + 2j, 1 + 2j, RULES, True), (1 + 2j, 1 + 3j, RULES, False), (1 + 0j, 1.0, RULES, False),
+        (complex(INF, 1), complex(INF, 1), RULES, True), (complex(NAN, 1), complex(NAN, 1), RULES, False),
+        # unordered
+        ([1, 2, 2], [2, 1, 2], UNORDERED, True), ([1, 2, 2], [1, 1, 2], UNORDERED, False),
+        ([[1, 9], [2, 3]], [[3, 2], [9, 1]], UNORDERED, True), ([[1, 2], [3]], [[3], [2, 1]], UNORDERED, True),
+        ([[1, 2], [3]], [[3], [2, 2]], UNORDERED, False), ([1.0, 2.0], [2.0 + 1e-9, 1], UNORDERED, True),
+        ([1, "1"], ["1", 1], UNORDERED, True), ([True, 1], [1, True], UNORDERED, True),
+        ([1, 1], [1, True], UNORDERED, False), ([{"a": [1, 2]}], [{"a": [2, 1]}], UNORDERED, True),
+        # what cannot cross equals nothing
+        (1, object(), RULES, False), ([1], [len], RULES, False), ({"opaque": "int"}, 5, RULES, False),
+    ],
+)  # fmt: skip
+def test_values(expected: Any, got: Any, rules: Comparison, wanted: bool) -> None:
+    assert match(expected, got, rules) is wanted
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["tuple", "set", "frozenset", "dict", "bytes", "int", "float", "complex", "opaque"]
+            )
+            | st.text(max_size=3),
+            inner,
+            max_size=2,
+        )
+    ),
+    max_leaves=15,
+)
+EXPECTED = st.sampled_from(
+    [
+        1,
+        1.5,
+        True,
+        "x",
+        [1, 2],
+        (1,),
+        {1},
+        {"a": 1},
+        {1: {2: [3.0]}},
+        1j,
+        b"x",
+        2**80,
+        [[1.5], {2}],
+        INF,
+    ]
+)
+
+
+@given(EXPECTED, JSON, st.sampled_from([RULES, ALWAYS, NEVER, UNORDERED]))
+def test_forged_values_never_raise(expected: Any, got: Any, rules: Comparison) -> None:
+    assert plain_matches(plain_data.encode(expected), got, rules) in (True, False)
+
+
+@given(
+    st.recursive(
+        st.integers() | st.text(max_size=3) | st.booleans(), lambda i: st.lists(i, max_size=4)
+    )
+)
+def test_a_value_matches_itself_and_any_order_of_itself(value: Any) -> None:
+    assert match(value, value)
+    if isinstance(value, list):
+        assert match(value, value[::-1], UNORDERED)
+        assert not match(value, [*value, 1], UNORDERED)
+
+
+def test_deep_values_are_no_match() -> None:
+    deep: Any = 1
+    for _ in range(100_000):
+        deep = [deep]
+    for rules in (RULES, UNORDERED):
+        assert plain_matches([[1]], deep, rules) is False
+    while isinstance(deep, list):  # taken apart here: freeing it at once would overflow the stack
+        deep = deep[0]
