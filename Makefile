@@ -9,7 +9,7 @@ setup:
 	@scripts/setup
 
 train: setup
-	$(bin)/puffer train coding_problem
+	$(bin)/python -m coding_envs_trainer.main_job $(ARGS)
 
 test: setup
 	$(bin)/ruff format --check .

@@ -26,11 +26,11 @@ from .data import ProblemSet
 from .errors import EpisodeError, InvalidValueError
 from .judge import Judge
 from .problem import Problem
-from .reward import Reward
+from .reward import Reward, pay
 from .tokens import SUBMIT_ACTION, Tokenizer
 from .verdict import Status, Verdict
 
-__all__ = ["Episode", "EpisodeCore", "Statistics", "encode_prompts"]
+__all__ = ["Episode", "EpisodeCore", "Statistics", "encode_prompts", "whole_number"]
 
 _DRAWS = 64  # problem numbers drawn at a time, per agent
 
@@ -143,8 +143,7 @@ class EpisodeCore:
             ("prompt_tokens", prompt_tokens),
             ("program_tokens", program_tokens),
         ):
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise InvalidValueError(f"{name} must be an int >= 1, got {value!r}")
+            whole_number(name, value, least=1)
         if not len(problems):
             raise InvalidValueError("problems must not be empty; see its describe()")
         self.problems, self.judge, self.tokenizer = problems, judge, tokenizer
@@ -190,24 +189,30 @@ class EpisodeCore:
         """Starts a new episode for every agent and writes the first observations.
 
         Args:
-          seed: agent `i` draws from the stream of `seed + i`.
+          seed: >= 0; agent `i` draws from the stream of `seed + i`.
           problem: None draws; else every agent gets the problem of this number first.
+
+        Raises:
+          InvalidValueError: no such seed or problem; nothing has been done then.
         """
+        whole_number("seed", seed, least=0)
+        self._check_problem(problem)
         self._draws = [np.random.default_rng(seed + i) for i in range(self.num_agents)]
         self._drawn = np.zeros((self.num_agents, _DRAWS), np.int64)
         self._next = np.full(self.num_agents, _DRAWS)
         self.restart(problem)
 
     def restart(self, problem: int | None = None) -> None:
-        """Starts a new episode for every agent, further down the same streams; see `reset`."""
-        if problem is not None and not 0 <= problem < len(self.problems):
-            raise InvalidValueError(
-                f"problem must be in 0..{len(self.problems) - 1}, got {problem}"
-            )
-        self._begin(np.arange(self.num_agents))
-        if problem is not None:
-            self._current[:] = problem
-            self.observations[:, : self.prompt_tokens] = self._prompts[problem]
+        """Starts a new episode for every agent, further down the same streams; see `reset`.
+
+        Raises:
+          EpisodeError: there was no reset, so there are no streams.
+          InvalidValueError: no such problem; nothing has been done then.
+        """
+        self._check_problem(problem)
+        if not hasattr(self, "_draws"):
+            raise EpisodeError("restart() before reset(): call reset() first")
+        self._begin(np.arange(self.num_agents), problem)
         self.rewards[:] = 0
         self.terminals[:] = False
         self.truncations[:] = False
@@ -225,11 +230,12 @@ class EpisodeCore:
           The episodes that ended, by agent.
 
         Raises:
-          EpisodeError: there was no reset.
+          EpisodeError: there was no reset; or an episode has ended and was not restarted; or the
+            last step failed half-way, as where the judge was closed.
           InvalidValueError: an action outside the action space; nothing has been done then.
         """
         if not self._ready:
-            raise EpisodeError("step() before reset(): call reset() first")
+            raise EpisodeError("step() without running episodes: call reset() first")
         actions = np.asarray(actions).reshape(-1)
         if actions.shape != (self.num_agents,) or actions.dtype.kind not in "iu":
             raise InvalidValueError(
@@ -244,6 +250,7 @@ class EpisodeCore:
         self.terminals[:] = False
         self.truncations[:] = False
         self.masks[:] = True
+        self._ready = False  # should judging raise, the agents that were judged are at no state
         writes = np.flatnonzero(actions != SUBMIT_ACTION)
         at = self._lengths[writes]
         self._actions[writes, at] = actions[writes]
@@ -264,6 +271,7 @@ class EpisodeCore:
                 self.statistics.add(episode)
         if restart and len(ended):
             self._begin(ended)
+        self._ready = restart or not len(ended)
         return episodes
 
     def program(self, agent: int) -> tuple[Problem, str]:
@@ -272,11 +280,16 @@ class EpisodeCore:
         completion = self.tokenizer.decode_actions(written.tolist())
         return self.problems[int(self._current[agent])], completion
 
-    def _begin(self, agents: NDArray[np.int64]) -> None:
+    def _check_problem(self, problem: int | None) -> None:
+        if problem is not None:
+            whole_number("problem", problem, least=0, most=len(self.problems) - 1)
+
+    def _begin(self, agents: NDArray[np.int64], problem: int | None = None) -> None:
         for agent in agents[self._next[agents] == _DRAWS]:
             self._drawn[agent] = self._draws[agent].integers(len(self.problems), size=_DRAWS)
             self._next[agent] = 0
-        self._current[agents] = self._drawn[agents, self._next[agents]]
+        drawn = self._drawn[agents, self._next[agents]]
+        self._current[agents] = drawn if problem is None else problem
         self._next[agents] += 1
         self._lengths[agents] = 0
         self.observations[agents, : self.prompt_tokens] = self._prompts[self._current[agents]]
@@ -337,9 +350,7 @@ class EpisodeCore:
         for agent, problem, program, completion, future in waiting:
             verdict = future.result()
             failed = verdict.status.is_fault_of_ours
-            reward = 0.0 if failed else float(self._reward(verdict))
-            if not -1.0 <= reward <= 1.0:
-                raise InvalidValueError(f"a reward must be in [-1, 1], got {reward}")
+            reward = 0.0 if failed else pay(self._reward, verdict)
             length = int(self._lengths[agent]) + int(actions[agent] == SUBMIT_ACTION)
             episodes.append(Episode(agent, problem, program, completion, verdict, reward, length))
         self.statistics.judge_wait_s += time.monotonic() - started
@@ -350,6 +361,19 @@ class EpisodeCore:
         report = self.statistics.report(self.judge.executions)
         self.statistics = Statistics(executions_before=self.judge.executions)
         return report
+
+
+def whole_number(name: str, value: Any, *, least: int, most: int | None = None) -> int:
+    """Returns `value`, an int in `least` ... `most`.
+
+    Raises:
+      InvalidValueError: it is something else; the message names it `name`.
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        wanted = f">= {least}" if most is None else f"in {least}..{most}"
+        raise InvalidValueError(f"{name} must be an int {wanted}, got {value!r}")
+    return int(value)
 
 
 def encode_prompts(

@@ -91,12 +91,14 @@ def encode(value: Any, *, opaque: bool = False, _depth: int = 0) -> Any:
             ]
         }
     if isinstance(value, (set, frozenset)):
-        is_set = isinstance(value, set)
         # The base's own iterator, so that no override of a subclass lies.
-        members = set.__iter__(value) if is_set else frozenset.__iter__(value)
+        if isinstance(value, set):
+            tag, members = "set", set.__iter__(value)
+        else:
+            tag, members = "frozenset", frozenset.__iter__(value)
         # Sorted by its encoding: the same set is the same text whatever the hash seed was.
         items = [encode(v, opaque=opaque, _depth=deeper) for v in members]
-        return {"set" if is_set else "frozenset": sorted(items, key=json.dumps)}
+        return {tag: sorted(items, key=json.dumps)}
     if isinstance(value, (bytes, bytearray)):
         return {"bytes": bytes(value).hex()}
     # Subclasses of scalars: their base's own methods, so that no override runs or lies.

@@ -384,7 +384,7 @@ class Problem:
         return self.public_tests + self.hidden_tests
 
     def fingerprint(self) -> str:
-        """Returns a digest of all that decides a verdict: entry point, tests, limits, comparison."""
+        """Returns a digest of all that decides a verdict: tests, limits, comparison, ..."""
         known: str | None = self.__dict__.get("_fingerprint")
         if known is not None:
             return known

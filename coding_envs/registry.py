@@ -15,7 +15,7 @@ from .data import register_dataset as _register_dataset
 from .data.registry import DatasetSpec
 from .errors import InvalidValueError
 
-__all__ = ["environment_ids", "register_dataset", "register_environments"]
+__all__ = ["environment_ids", "puffer_names", "register_dataset", "register_environments"]
 
 _DEFAULT_DATASET = "starter"
 _PUFFER_PREFIX = "coding_problem"
@@ -28,12 +28,16 @@ def _title(dataset: str) -> str:
     return _TITLES.get(dataset) or "".join(word[:1].upper() + word[1:] for word in words)
 
 
+def _environments(infix: str) -> dict[str, str]:
+    """Returns environment name -> its class."""
+    return {
+        f"CodingProblem{infix}-v0": "coding_envs.envs.gym_env:CodingProblemEnv",
+        f"CodingProblem{infix}-Text-v0": "coding_envs.envs.text_env:CodingProblemTextEnv",
+    }
+
+
 def _register(infix: str, dataset: str) -> None:
-    for suffix, entry in (
-        ("", "coding_envs.envs.gym_env:CodingProblemEnv"),
-        ("-Text", "coding_envs.envs.text_env:CodingProblemTextEnv"),
-    ):
-        name = f"CodingProblem{infix}{suffix}-v0"
+    for name, entry in _environments(infix).items():
         if name not in gymnasium.registry:
             gymnasium.register(name, entry_point=entry, kwargs={"dataset": dataset})
 
@@ -60,9 +64,16 @@ def register_dataset(spec: DatasetSpec, **kwargs: Any) -> None:
     """Adds a dataset, and its environments `CodingProblem-NAME-v0` and `-Text-v0`.
 
     Raises:
-      InvalidValueError: the name is taken.
+      InvalidValueError: the name is taken, or the name of one of its environments.
     """
     if spec.name in dataset_names() and not kwargs.get("replace"):
         raise InvalidValueError(f"a dataset named {spec.name!r} is registered; choose another name")
+    for name in _environments("-" + _title(spec.name)):
+        other = gymnasium.registry.get(name)
+        if other is not None and other.kwargs.get("dataset") != spec.name:
+            raise InvalidValueError(
+                f"dataset {spec.name!r} would be the environment {name!r}, which there is already; "
+                "choose another name"
+            )
     _register_dataset(spec, **kwargs)
     _register("-" + _title(spec.name), spec.name)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .errors import InvalidValueError, UnknownNameError
 from .verdict import Status, Verdict
 
-__all__ = ["Reward", "accepted", "fraction", "make_reward", "reward_names", "shaped"]
+__all__ = ["Reward", "accepted", "fraction", "make_reward", "pay", "reward_names", "shaped"]
 
 Reward = Callable[[Verdict], float]
 """What turns a verdict into a reward in [-1, 1]; never asked about a fault of ours."""
@@ -49,6 +49,18 @@ def shaped(verdict: Verdict) -> float:
 
 _PENALTIES = {Status.WRONG_ANSWER: 0.0, Status.COMPILE_ERROR: -0.3, Status.NO_CODE: -0.5}
 _REWARDS: dict[str, Reward] = {"accepted": accepted, "fraction": fraction, "shaped": shaped}
+
+
+def pay(reward: Reward, verdict: Verdict) -> float:
+    """Returns what `reward` gives for `verdict`, checked.
+
+    Raises:
+      InvalidValueError: it is not in [-1, 1], as NaN is not.
+    """
+    paid = float(reward(verdict))
+    if not -1.0 <= paid <= 1.0:
+        raise InvalidValueError(f"a reward must be in [-1, 1], got {paid} for {verdict.status}")
+    return paid
 
 
 def reward_names() -> tuple[str, ...]:

@@ -17,7 +17,14 @@ from ..reward import Reward
 from ..sandbox import Sandbox
 from ..tokens import Tokenizer
 from .render import render_episode
-from .setup import ANY_LENGTH, CoreOptions, episode_info, load_problem_set, open_judge
+from .setup import (
+    ANY_LENGTH,
+    CoreOptions,
+    chosen_problem,
+    episode_info,
+    load_problem_set,
+    open_judge,
+)
 
 __all__ = ["CodingProblemEnv"]
 
@@ -52,16 +59,19 @@ class CodingProblemEnv(gymnasium.Env[NDArray[np.int32], np.int64]):
 
     ## Arguments
     dataset: a dataset's name, a ProblemSet or a sequence of Problems. config, split, data_files:
-    see `coding_envs.load_problems`. tokenizer: "fitting", "starter", "python", "bytes" or a Tokenizer.
-    prompt_tokens, program_tokens: lengths; 0 takes what fits the dataset. judge: shared with other
-    environments; else one is made, with `workers`, `sandbox` and `cache`. `reset(options={"problem":
-    number or key})` chooses the problem.
+    see `coding_envs.load_problems`. tokenizer: "fitting", "starter", "python", "bytes" or a
+    Tokenizer. prompt_tokens, program_tokens: lengths; 0 takes what fits the dataset. judge: shared
+    with other environments; else one is made, with `workers`, `sandbox` and `cache`.
+    `reset(options={"problem": number or key})` chooses the problem.
 
     ## Version history
     v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 4}
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # Gymnasium's is no ClassVar
+        "render_modes": ["ansi"],
+        "render_fps": 4,
+    }
 
     def __init__(
         self,
@@ -105,10 +115,14 @@ class CodingProblemEnv(gymnasium.Env[NDArray[np.int32], np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.int32], dict[str, Any]]:
-        """Starts an episode; `options={"problem": number or key}` chooses the problem."""
+        """Starts an episode; `options={"problem": number or key}` chooses the problem.
+
+        Raises:
+          UnknownNameError, InvalidValueError: there is no such problem.
+        """
+        chosen = chosen_problem(self.problems, options)
         first = not hasattr(self, "_seeded")
         super().reset(seed=seed)
-        chosen = self._chosen(options)
         if seed is not None or first:
             stream = seed if seed is not None else int(self.np_random.integers(2**31))
             self._core.reset(stream, chosen)
@@ -117,12 +131,6 @@ class CodingProblemEnv(gymnasium.Env[NDArray[np.int32], np.int64]):
             self._core.restart(chosen)
         self._last, self._running = None, True
         return self._core.observations[0].copy(), {"problem": self._core.program(0)[0].uid}
-
-    def _chosen(self, options: dict[str, Any] | None) -> int | None:
-        wanted = (options or {}).get("problem")
-        if isinstance(wanted, str):
-            return list(self.problems).index(self.problems.by_key(wanted))
-        return wanted
 
     def step(
         self, action: np.int64 | int
@@ -151,7 +159,7 @@ class CodingProblemEnv(gymnasium.Env[NDArray[np.int32], np.int64]):
             info,
         )
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Returns the episode as text, where render_mode is "ansi"."""
         if self.render_mode != "ansi":
             return None

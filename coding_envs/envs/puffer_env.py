@@ -14,7 +14,7 @@ import pufferlib
 from numpy.typing import NDArray
 
 from ..data import ProblemSet
-from ..episodes import Episode
+from ..episodes import Episode, whole_number
 from ..judge import Judge
 from ..reward import Reward
 from ..sandbox import Sandbox
@@ -27,7 +27,7 @@ __all__ = ["CodingPufferEnv"]
 _RENDER_AGENT = 0
 
 
-class CodingPufferEnv(pufferlib.PufferEnv):  # type: ignore[misc]
+class CodingPufferEnv(pufferlib.PufferEnv):
     """Steps `num_agents` agents in place, in PufferLib's own buffers.
 
     The observations, actions, rewards and episode ends are those of CodingProblem-v0; an ended
@@ -68,6 +68,7 @@ class CodingPufferEnv(pufferlib.PufferEnv):  # type: ignore[misc]
         buf: Any = None,
         seed: int = 0,
     ) -> None:
+        whole_number("report_interval", report_interval, least=1)
         self.render_mode = render_mode
         problems = load_problem_set(dataset, config=config, split=split, data_files=data_files)
         options = CoreOptions(tokenizer, reward, prompt_tokens, program_tokens, hints)
@@ -84,6 +85,9 @@ class CodingPufferEnv(pufferlib.PufferEnv):  # type: ignore[misc]
             self.num_agents = self.agents_per_batch = core.num_agents
             super().__init__(buf)
             core.bind(self.observations, self.rewards, self.terminals, self.truncations, self.masks)
+            self._log_path = Path(log_path) if log_path else None
+            if self._log_path is not None:
+                self._log_path.parent.mkdir(parents=True, exist_ok=True)
         except BaseException:
             self.close()
             raise
@@ -93,9 +97,6 @@ class CodingPufferEnv(pufferlib.PufferEnv):  # type: ignore[misc]
         self._seed = seed
         self._interval, self._steps = report_interval, 0
         self._shown: Episode | None = None
-        self._log_path = Path(log_path) if log_path else None
-        if self._log_path is not None:
-            self._log_path.parent.mkdir(parents=True, exist_ok=True)
         self._started = time.time()
 
     def reset(self, seed: int | None = None) -> tuple[NDArray[np.int32], list[dict[str, Any]]]:

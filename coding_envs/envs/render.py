@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import textwrap
 from collections.abc import Callable
@@ -14,6 +15,10 @@ __all__ = ["render_episode"]
 
 _RESET, _BOLD, _DIM = "\033[0m", "\033[1m", "\033[2m"
 _GREEN, _RED, _YELLOW, _CYAN = "\033[32m", "\033[31m", "\033[33m", "\033[36m"
+# A program, and what it prints, is not ours: it must not steer the terminal, nor break `print`.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _MAX_TESTS = 3
 _MAX_PROGRAM_LINES = 40
 
@@ -26,7 +31,7 @@ def render_episode(
     reward: float | None = None,
     color: bool | None = None,
 ) -> str:
-    """Returns the picture of one episode.
+    """Returns the picture of one episode; control characters in it are shown as escapes.
 
     Args:
       problem: what is to be solved.
@@ -42,13 +47,13 @@ def render_episode(
 
     width = min(shutil.get_terminal_size((80, 24)).columns, 100)
     rule = paint(_DIM, "─" * width)
-    lines = [paint(_BOLD + _CYAN, problem.uid), rule]
-    for paragraph in problem.prompt.strip().splitlines():
+    lines = [paint(_BOLD + _CYAN, _printable(problem.uid)), rule]
+    for paragraph in _printable(problem.prompt).strip().splitlines():
         lines += textwrap.wrap(paragraph, width, drop_whitespace=False) or [""]
     examples = [_example(problem, t) for t in problem.public_tests[:_MAX_TESTS]]
     lines += [paint(_DIM, "  " + line) for line in examples if line]
     lines.append(rule)
-    code = program.splitlines() or [""]
+    code = _printable(program).splitlines() or [""]
     hidden = max(0, len(code) - _MAX_PROGRAM_LINES)
     if hidden:
         lines.append(paint(_DIM, f"     … {hidden} lines above"))
@@ -65,8 +70,13 @@ def render_episode(
         lines.append(f"{head}   {verdict.passed}/{verdict.total} tests{paid}")
         lines.append("".join(_mark(t, paint) for t in verdict.tests[:width]))
         if not verdict.accepted and verdict.message:
-            lines += textwrap.wrap(verdict.message, width)[:4]
+            lines += textwrap.wrap(_printable(verdict.message), width)[:4]
     return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    text = text.replace("\r\n", "\n")
+    return _CONTROL.sub(lambda match: ascii(match.group())[1:-1], text)
 
 
 def _mark(result: TestResult, paint: Callable[[str, str], str]) -> str:

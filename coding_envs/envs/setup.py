@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..data import ProblemSet, load_problems
-from ..episodes import EpisodeCore
+from ..episodes import EpisodeCore, whole_number
 from ..errors import InvalidValueError
 from ..judge import Judge
 from ..problem import Problem
@@ -16,7 +15,7 @@ from ..reward import Reward, make_reward
 from ..sandbox import Sandbox
 from ..tokens import Tokenizer, make_tokenizer
 
-__all__ = ["ANY_LENGTH", "CoreOptions", "load_problem_set", "open_judge"]
+__all__ = ["ANY_LENGTH", "CoreOptions", "chosen_problem", "load_problem_set", "open_judge"]
 
 ANY_LENGTH = 0
 """As a length: the dataset's own default."""
@@ -45,6 +44,22 @@ def load_problem_set(
     if not problems or not all(isinstance(p, Problem) for p in problems):
         raise InvalidValueError("dataset must be a name, a ProblemSet or a sequence of Problems")
     return ProblemSet(problems, name=problems[0].dataset)
+
+
+def chosen_problem(problems: ProblemSet, options: Mapping[str, Any] | None) -> int | None:
+    """Returns the number of the problem that `reset(options=...)` names, or None.
+
+    Raises:
+      UnknownNameError: there is no problem of that key; the message suggests near ones.
+      InvalidValueError: there is no problem of that number.
+    """
+    wanted = (options or {}).get("problem")
+    if wanted is None:
+        return None
+    if isinstance(wanted, str):
+        key = problems.by_key(wanted).key
+        return next(number for number, problem in enumerate(problems) if problem.key == key)
+    return whole_number("problem (a number, or a key)", wanted, least=0, most=len(problems) - 1)
 
 
 def open_judge(
@@ -104,8 +119,3 @@ def episode_info(episode: Any) -> Mapping[str, Any]:
         "total": verdict.total,
         "verdict": verdict,
     }
-
-
-def default_cache() -> str | None:
-    """Returns the cache that environments use unless told otherwise."""
-    return os.environ.get("CODING_ENVS_CACHE") or "memory"

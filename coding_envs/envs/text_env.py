@@ -8,14 +8,15 @@ import gymnasium
 from gymnasium import spaces
 
 from ..data import ProblemSet
+from ..episodes import whole_number
 from ..errors import EpisodeError, InvalidValueError
 from ..judge import Judge
 from ..problem import Problem
-from ..reward import Reward, make_reward
+from ..reward import Reward, make_reward, pay
 from ..sandbox import Sandbox
 from ..verdict import Verdict
 from .render import render_episode
-from .setup import load_problem_set, open_judge
+from .setup import chosen_problem, load_problem_set, open_judge
 
 __all__ = ["CodingProblemTextEnv", "SourceText"]
 
@@ -71,7 +72,10 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
     v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # Gymnasium's is no ClassVar
+        "render_modes": ["ansi"],
+        "render_fps": 1,
+    }
 
     def __init__(
         self,
@@ -91,8 +95,8 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
     ) -> None:
         if render_mode not in (None, "ansi"):
             raise InvalidValueError(f"render_mode must be None or 'ansi', got {render_mode!r}")
-        if max_attempts < 1:
-            raise InvalidValueError(f"max_attempts must be >= 1, got {max_attempts}")
+        whole_number("max_attempts", max_attempts, least=1)
+        whole_number("max_chars", max_chars, least=1)
         self.render_mode = render_mode
         self.problems = load_problem_set(dataset, config=config, split=split, data_files=data_files)
         if not len(self.problems):
@@ -113,14 +117,16 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]]:
-        """Starts an episode; `options={"problem": number or key}` chooses the problem."""
+        """Starts an episode; `options={"problem": number or key}` chooses the problem.
+
+        Raises:
+          UnknownNameError, InvalidValueError: there is no such problem.
+        """
+        number = chosen_problem(self.problems, options)
         super().reset(seed=seed)
-        wanted = (options or {}).get("problem")
-        if isinstance(wanted, str):
-            self._problem = self.problems.by_key(wanted)
-        else:
-            number = int(self.np_random.integers(len(self.problems))) if wanted is None else wanted
-            self._problem = self.problems[int(number)]
+        if number is None:
+            number = int(self.np_random.integers(len(self.problems)))
+        self._problem = self.problems[number]
         self._attempt, self._program, self._verdict = 0, self._problem.starter_code, None
         return self._observation(), {"problem": self._problem.uid}
 
@@ -147,7 +153,7 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
         self._verdict = verdict
         self._attempt += 1
         failed = verdict.status.is_fault_of_ours
-        self._paid = 0.0 if failed else float(self._reward(verdict))
+        self._paid = 0.0 if failed else pay(self._reward, verdict)
         terminated = not failed and (verdict.accepted or self._attempt >= self._max_attempts)
         info = {
             "problem": problem.uid,
@@ -177,9 +183,9 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
             if verdict.stderr:
                 parts.append(verdict.stderr)
         text = "\n\n".join(parts) + "\n"
-        return text[: self.observation_space.max_length]  # type: ignore[attr-defined, no-any-return]
+        return text[: self.observation_space.max_length]  # type: ignore[attr-defined]
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Returns the episode as text, where render_mode is "ansi"."""
         if self.render_mode != "ansi":
             return None

@@ -44,8 +44,8 @@ class Recording:
     error: str = ""
 
 
-Recordings = dict[str, list[Recording]]
-"""Problem fingerprint -> per test, what it calls."""
+Recordings = dict[str, list[Recording] | str]
+"""Problem fingerprint -> per test, what it calls; or why that cannot be found out."""
 
 _Steps = Generator[list[Run], list[RunResult], Any]
 
@@ -87,13 +87,17 @@ def _recorded(
 ) -> _Steps:
     key = problem.fingerprint()
     known = recordings.get(key)
+    if isinstance(known, str):
+        raise _TesterError(known)
     if known is None:
+        reports: list[dict[str, Any]]
         reports = [{"calls": [], "uncrossable": False, "error": ""} for _ in tests]
         if problem.solutions:
             try:
                 reports = yield from _ask_tester({**spec, "order": "record"}, _RECORD_LIMITS)
-            except _TesterError as error:  # noted, so that it is not tried for each program
-                reports = [{**report, "error": str(error)} for report in reports]
+            except _TesterError as error:
+                recordings[key] = str(error)  # so that it is not tried again for each program
+                raise
         by_source = [
             # Only plain asserts can be rewritten: a check(candidate) calls by another name.
             bool(t.program_setup) or (r["uncrossable"] and not t.check)

@@ -7,9 +7,9 @@ integer is never matched by a float, and no number is matched by NaN. (A word `n
 text is text like any other.)
 
 Returned values: type-exact after tuple -> list; a bool is not an int; where the expected value is a
-float, an int or float within the tolerance matches; NaN matches nothing. Both sides stay in their plain-data encoding
-(see `plain_data.py`): a set or dict of a program's is never rebuilt here, so that keys made to
-collide cost us nothing.
+float, an int or float within the tolerance matches; NaN matches nothing. Both sides stay in their
+plain-data encoding (see `plain_data.py`): a set or dict of a program's is never rebuilt here, so
+that keys made to collide cost us nothing.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-import json
 import os
 import re
 import threading
@@ -164,12 +163,12 @@ class Judge:
     def _settle(
         self, fingerprint: str, future: Future[Verdict], outcome: Verdict | Exception
     ) -> None:
-        if isinstance(outcome, Verdict) and self._cache is not None:
-            if not outcome.status.is_fault_of_ours:
-                try:
-                    self._cache.put(fingerprint, outcome)
-                except Exception as error:  # a full disk must not lose the verdict
-                    outcome = replace(outcome, message=f"{outcome.message} (not cached: {error})")
+        ours = isinstance(outcome, Verdict) and outcome.status.is_fault_of_ours
+        if isinstance(outcome, Verdict) and self._cache is not None and not ours:
+            try:
+                self._cache.put(fingerprint, outcome)
+            except Exception as error:  # a full disk must not lose the verdict
+                outcome = replace(outcome, message=f"{outcome.message} (not cached: {error})")
         with self._lock:
             waiting = self._pending.pop(fingerprint, []) if self._cache is not None else []
         # The waiting ones share the outcome: a fault too, for it was their run as well.

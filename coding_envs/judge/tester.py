@@ -17,7 +17,7 @@ import sys
 import types
 from typing import Any
 
-import plain_data
+import plain_data  # type: ignore[import-not-found]
 
 __all__ = ["expressions", "record", "replay"]
 

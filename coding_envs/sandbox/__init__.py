@@ -1,12 +1,15 @@
 """Runs programs in a jail. Knows nothing of tests, verdicts or rewards.
 
-run.py             Run, RunResult, and Sandbox: the seam, one method
-pool.py            the host's side: one thread that drives all workers
-launch.py          starts a worker inside nsjail (or, by name only, without)
-seccomp.py         the system calls that a jailed interpreter may make
-guest.py           the jail's side: a warm interpreter, one child per run
-guest_protocol.py  what the two sides say to each other
-fake.py            a scripted sandbox for tests
+Its modules:
+
+    run.py             Run, RunResult, and Sandbox: the seam, one method
+    pool.py            the host's side: one thread that drives all workers
+    launch.py          starts a worker inside nsjail (or, by name only, without)
+    seccomp.py         the system calls that a jailed interpreter may make
+    guest.py           the jail's side: a warm interpreter, one child per run
+    guest_protocol.py  what the two sides say to each other
+    fake.py            a scripted sandbox for tests
+    doctor.py          what works on this machine, and what to do about the rest
 """
 
 from __future__ import annotations

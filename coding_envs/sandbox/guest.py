@@ -20,6 +20,7 @@ import _sitebuiltins
 import array
 import atexit
 import builtins
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -41,8 +42,8 @@ import traceback
 import types
 from typing import Any, NoReturn
 
-import plain_data
-from guest_protocol import (
+import plain_data  # type: ignore[import-not-found]
+from guest_protocol import (  # type: ignore[import-not-found]
     CPU_LIMIT,
     EXITED,
     FLAG_SCRATCH,
@@ -326,10 +327,8 @@ def _exit_code(stop: SystemExit) -> int:
         return 0
     if isinstance(stop.code, int):
         return stop.code & 0xFF
-    try:
+    with contextlib.suppress(BaseException):
         print(stop.code, file=sys.stderr)
-    except BaseException:
-        pass
     return 1
 
 
@@ -361,10 +360,8 @@ def _flush() -> int:
             pass  # closed by the program, or none at all: nothing left to write
         except BaseException as error:
             exit_code = 1
-            try:
+            with contextlib.suppress(OSError):
                 os.write(2, (_one_line(error) + "\n").encode("ascii", "replace"))
-            except OSError:
-                pass
     return exit_code
 
 

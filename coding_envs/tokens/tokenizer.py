@@ -41,7 +41,11 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def action_text(self, action: int) -> str:
-        """Returns what an action other than submit writes."""
+        """Returns what an action other than submit writes.
+
+        Raises:
+          InvalidValueError: `action` is not in 1..num_actions - 1.
+        """
 
     @abstractmethod
     def encode_program(self, text: str) -> list[int]:
@@ -54,6 +58,13 @@ class Tokenizer(ABC):
     def decode_actions(self, actions: Sequence[int]) -> str:
         """Returns the program that a sequence of actions (none of them submit) writes."""
         return "".join(map(self.action_text, actions))
+
+    def _check_actions(self, actions: Sequence[int]) -> None:
+        for action in actions:
+            if not SUBMIT_ACTION < action < self.num_actions:
+                raise InvalidValueError(
+                    f"an action that writes must be in 1..{self.num_actions - 1}, got {action!r}"
+                )
 
     def follow_table(self) -> NDArray[np.bool_]:
         """Returns which action can follow which token in an expression or simple statement.
@@ -80,16 +91,22 @@ class PieceTokenizer(Tokenizer):
       name: the tokenizer's name.
       pieces: texts that actions write; each unique, none empty.
       buckets: ids for what is no piece.
+      expressions: True where the pieces are whole words and signs, of which a program is one
+        expression or a few simple statements: then `follow_table` and `bracket_table` know what
+        can follow what. Single letters, strings and blocks are beyond them.
     """
 
     _WORDS = re.compile(r"[A-Za-z_]+|\d|\S")
 
-    def __init__(self, name: str, pieces: Sequence[str], buckets: int = 512) -> None:
+    def __init__(
+        self, name: str, pieces: Sequence[str], buckets: int = 512, *, expressions: bool = False
+    ) -> None:
         if len(set(pieces)) != len(pieces) or not all(pieces):
             raise InvalidValueError(f"pieces of tokenizer {name!r} must be unique and not empty")
         self.name = name
         self._pieces = tuple(pieces)
         self._buckets = buckets
+        self._expressions = expressions
         self.num_actions = 1 + len(self._pieces)
         self.size = 1 + self.num_actions + buckets
         self._first_bucket = 1 + self.num_actions
@@ -109,6 +126,7 @@ class PieceTokenizer(Tokenizer):
 
     def action_text(self, action: int) -> str:
         """Returns the piece that an action writes; see Tokenizer."""
+        self._check_actions([action])
         return self._pieces[action - 1]
 
     def encode_program(self, text: str) -> list[int]:
@@ -131,6 +149,8 @@ class PieceTokenizer(Tokenizer):
         Two states are enough for expressions: an operand is wanted, or one stands there. Each piece
         goes from the one to the other.
         """
+        if not self._expressions:
+            return super().follow_table()
         wanted = np.array([False, *(_wants_operand(piece) for piece in self._pieces)])
         leaves = [_leaves_operand(piece) for piece in self._pieces]
         table = np.ones((self.size, self.num_actions), bool)
@@ -148,8 +168,8 @@ class PieceTokenizer(Tokenizer):
 
     def bracket_table(self) -> NDArray[np.int32]:
         """Returns by how much each token changes the number of open brackets; see Tokenizer."""
-        table = np.zeros(self.size, np.int32)
-        for token, piece in enumerate(self._pieces, 2):
+        table = super().bracket_table()
+        for token, piece in enumerate(self._pieces if self._expressions else (), 2):
             opened = sum(map(piece.count, "([{"))
             table[token] = opened - sum(map(piece.count, ")]}"))
         return table
@@ -195,8 +215,14 @@ class ByteTokenizer(Tokenizer):
 
     def decode_actions(self, actions: Sequence[int]) -> str:
         """Returns the program that a sequence of actions writes; see Tokenizer."""
+        self._check_actions(actions)
         return bytes(action - 1 for action in actions).decode("utf-8", "replace")
 
     def encode_program(self, text: str) -> list[int]:
         """Returns the actions that write `text`; see Tokenizer."""
-        return [byte + 1 for byte in text.encode("utf-8", "surrogatepass")]
+        try:
+            return [byte + 1 for byte in text.encode()]
+        except UnicodeEncodeError as error:
+            raise InvalidValueError(
+                f"tokenizer 'bytes' writes UTF-8, which has no {text[error.start]!r}; remove it"
+            ) from None

@@ -45,7 +45,7 @@ def _problems() -> dict[str, Problem]:
 
 
 PROBLEMS = _problems()
-RIGHT = {style: REFERENCE for style in PROBLEMS} | {"stdio": REFERENCE + "print(f(int(input())))"}
+RIGHT = dict.fromkeys(PROBLEMS, REFERENCE) | {"stdio": REFERENCE + "print(f(int(input())))"}
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- programs and tables, a case a line
 """Programs that want out: to the network, the host's files, other processes, the next run."""
 
 from __future__ import annotations

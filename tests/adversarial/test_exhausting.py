@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- programs and tables, a case a line
 """Programs that want to hang, exhaust or slow down what judges them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- programs and tables, a case a line
 """Programs that know no answer and want to be accepted all the same."""
 
 from __future__ import annotations

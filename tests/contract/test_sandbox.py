@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001 -- programs and tables, a case a line
 """One contract, three sandboxes: nsjail, unsafe, and the fake where it applies."""
 
 from __future__ import annotations

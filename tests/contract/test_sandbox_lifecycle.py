@@ -1,7 +1,9 @@
+# ruff: noqa: E501 -- programs and tables, a case a line
 """Workers that die, pools that close: nothing is lost, nothing is left behind."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -298,6 +300,9 @@ def test_nsjail_leaves_no_folder_behind() -> None:
         found = [p.glob("nsjail*") for p in roots if p.is_dir()]
         return {str(path) for paths in found for path in paths}
 
+    for stale in folders():  # of another nsjail: it would hide ours
+        with contextlib.suppress(OSError):
+            Path(stale).rmdir()
     before = folders()
     with pool(1) as sandbox:
         assert right(numbered(sandbox, 2))
@@ -359,12 +364,9 @@ def test_a_worker_that_stops_starting_later_leaves_the_others_serving(
         inside = descendants(last)
         os.kill(last, signal.SIGKILL)
         assert gone([last, *inside])
-        future: Future[RunResult] | None = None
-        with pytest.raises(SandboxUnavailableError):  # at once, or through the future
-            future = sandbox.submit(Run("1"))
-            future.result(30)
-        with pytest.raises(SandboxUnavailableError):
-            sandbox.submit(Run("1")).result(30)
+        for _ in range(2):  # through the future, then at once
+            with pytest.raises(SandboxUnavailableError):
+                sandbox.submit(Run("1")).result(30)
     finally:
         sandbox.close()
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
 from types import SimpleNamespace
 
 import numpy as np
 import torch
+from gymnasium import spaces
+from torch import Tensor
+
 from coding_envs.data import ProblemSet
 from coding_envs.episodes import encode_prompts
 from coding_envs.errors import CodingEnvsError, InvalidValueError
 from coding_envs.tokens import SUBMIT_ACTION, Tokenizer, make_tokenizer, tokenizer_names
-from gymnasium import spaces
-from torch import Tensor
 
 from .policies import Policy
 
@@ -35,18 +35,36 @@ def load(path: str | os.PathLike[str]) -> tuple[Policy, Tokenizer]:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CodingEnvsError(f"no checkpoint {os.fspath(path)!r}") from None
-    except (RuntimeError, EOFError, pickle.UnpicklingError, IsADirectoryError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise CodingEnvsError(f"{os.fspath(path)!r} is no checkpoint: {reason[0]}") from None
+    except Exception as error:  # whatever a damaged archive or pickle makes of itself
+        raise CodingEnvsError(f"{os.fspath(path)!r} is no checkpoint: {_reason(error)}") from None
     wanted = "actor.weight", "embedding.weight", "position.weight", "place", "gain.weight"
-    if not isinstance(weights, Mapping) or not all(name in weights for name in wanted):
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(weights.get(name), Tensor) and weights[name].ndim == 2 for name in wanted
+    ):
         raise CodingEnvsError(
             f"{os.fspath(path)!r} holds no weights of coding_envs_trainer.policies.Policy"
         )
+    tokenizer = _tokenizer(len(weights["actor.weight"]), path)
+    try:
+        return _policy(weights, tokenizer).eval(), tokenizer
+    except (RuntimeError, ValueError) as error:
+        raise CodingEnvsError(
+            f"{os.fspath(path)!r} does not fit this version of coding_envs_trainer.policies.Policy:"
+            f" {_reason(error)}; train anew, or use the version that wrote it"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # PyTorch gives the class first, and what is wrong with it on the lines after.
+    shown = lines[1] if len(lines) > 1 and lines[0].endswith(":") else "".join(lines[:1])
+    return shown[:300] or type(error).__name__
+
+
+def _policy(weights: Mapping[str, Tensor], tokenizer: Tokenizer) -> Policy:
     num_actions, hidden_size = weights["actor.weight"].shape
     tokens, embedding_size = weights["embedding.weight"].shape
     program_tokens, prompt_tokens = len(weights["position.weight"]) - 1, len(weights["place"])
-    tokenizer = _tokenizer(num_actions, path)
     size = prompt_tokens + program_tokens + 1
     env = SimpleNamespace(
         single_observation_space=spaces.Box(0, tokens - 1, (size,), np.int32),
@@ -55,9 +73,16 @@ def load(path: str | os.PathLike[str]) -> tuple[Policy, Tokenizer]:
         program_tokens=program_tokens,
         tokenizer=tokenizer,
     )
-    policy = Policy(env, hidden_size, embedding_size, pointers=len(weights["gain.weight"]))
+    metadata = getattr(weights, "_metadata", {}).get("", {})
+    policy = Policy(
+        env,
+        hidden_size,
+        embedding_size,
+        pointers=len(weights["gain.weight"]),
+        grammar=metadata.get("grammar", 1),
+    )
     policy.load_state_dict(weights)
-    return policy.eval(), tokenizer
+    return policy
 
 
 def _tokenizer(num_actions: int, path: object) -> Tokenizer:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import pad
 
 __all__ = ["Policy"]
 
@@ -37,9 +37,13 @@ class Policy(nn.Module):
       embedding_size: width of a token's embedding.
       pointers: number of pointers.
       grammar: 0 leaves every action open.
-      submit_bias: added to the submit action's logit at the start, so that first programs are short.
+      submit_bias: added to the submit action's logit at the start: first programs are short then.
       seed: PyTorch is seeded with it before the weights are made; PufferLib does not.
     """
+
+    follow: Tensor  # bool [tokens, num_actions]
+    brackets: Tensor  # int64 [tokens]
+    closes: Tensor  # bool [num_actions]
 
     def __init__(
         self,
@@ -90,12 +94,20 @@ class Policy(nn.Module):
         self.register_buffer("brackets", brackets, persistent=False)
         closes = brackets[1 : self.num_actions + 1] < 0
         self.register_buffer("closes", closes, persistent=False)
+        # Whether there is a grammar is the policy's: a checkpoint has to say so. As metadata, which
+        # PyTorch saves along, and not as one of the weights: there is nothing to load into.
+        self.grammar = int(bool(grammar))
+        self.register_state_dict_post_hook(_note_grammar)  # type: ignore[no-untyped-call]
 
     def forward_eval(self, observations: Tensor, state: Any = None) -> tuple[Tensor, Tensor]:
         """Returns logits [batch, num_actions] and values [batch, 1] for one step."""
         return self.forward(observations, state)
 
-    def forward(self, observations: Tensor, state: Any = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        observations: Tensor,
+        state: Any = None,  # noqa: ARG002 - PufferLib passes it
+    ) -> tuple[Tensor, Tensor]:
         """Returns logits [batch, num_actions] and values [batch, 1].
 
         Args:
@@ -124,7 +136,7 @@ class Policy(nn.Module):
         """Returns what the pointers add to the logits, [batch, num_actions]."""
         prompt = tokens[:, : self.prompt_tokens]
         words = embedded[:, : self.prompt_tokens]
-        before = F.pad(words, (0, 0, 1, 0))[:, :-1]
+        before = pad(words, (0, 0, 1, 0))[:, :-1]
         keys = self.key(torch.cat((words, before), -1)) + self.place  # (B, P, E)
         queries = self.query(hidden).view(len(hidden), self.pointers, -1)  # (B, K, E)
         scores = torch.einsum("bke,bpe->bkp", queries, keys) / keys.shape[-1] ** 0.5
@@ -133,4 +145,9 @@ class Policy(nn.Module):
         # Token t is written by action t - 1; words that no action writes go to column 0, cut off.
         actions = torch.where((prompt >= 1) & (prompt <= self.num_actions), prompt, 0)
         added = weights.new_zeros(len(hidden), self.num_actions + 1)
-        return added.scatter_add(1, actions, weights)[:, 1:]
+        copied: Tensor = added.scatter_add(1, actions, weights)
+        return copied[:, 1:]
+
+
+def _note_grammar(policy: nn.Module, _state: Any, _prefix: str, metadata: dict[str, Any]) -> None:
+    metadata["grammar"] = policy.grammar

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001 -- programs and tables, a case a line
 from __future__ import annotations
 
 import math

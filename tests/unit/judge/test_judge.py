@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- programs and tables, a case a line
 from __future__ import annotations
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from coding_envs.errors import InvalidValueError, SandboxClosedError, SandboxError
-from coding_envs.judge import MAX_PROGRAM_CHARS, Judge
+from coding_envs.judge import MAX_PROGRAM_CHARS, Judge, code_tests
 from coding_envs.problem import CallTest, CodeTest, Comparison, Limits, Problem, StdioTest
 from coding_envs.sandbox import Ended, FakeSandbox, Run, RunResult
 from coding_envs.verdict import Status, Verdict
@@ -488,7 +489,10 @@ def test_imports_helpers_and_set_up(judge: Judge) -> None:
     ],
     ids=["syntax", "import", "no_check", "endless", "exits", "nul"],
 )
-def test_a_broken_test_is_a_judge_error(judge: Judge, test: CodeTest, reference: str) -> None:
+def test_a_broken_test_is_a_judge_error(
+    judge: Judge, test: CodeTest, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_tests, "_RECORD_LIMITS", Limits(cpu_time_s=1.0))
     problem = code_problem(test, reference=reference, limits=Limits(cpu_time_s=0.3))
     verdict = judge.judge(problem, SQUARE)
     assert verdict.status is Status.JUDGE_ERROR, verdict
