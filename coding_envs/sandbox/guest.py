@@ -28,6 +28,7 @@ import importlib
 import io
 import json
 import linecache
+import marshal
 import os
 import random
 import resource
@@ -195,12 +196,11 @@ def _read_exactly(fd: int, size: int) -> bytes:
 
 def _read_job(fd: int) -> dict[str, Any]:
     (size,) = struct.unpack("<Q", _read_exactly(fd, 8))
-    job: dict[str, Any] = json.loads(_read_exactly(fd, size))
+    job: dict[str, Any] = marshal.loads(_read_exactly(fd, size))
     return job
 
 
 def _run_job(job: dict[str, Any]) -> int:
-    _open_streams()
     calls = job["calls"]
     name = "__main__" if calls is None else "solution"
     module = types.ModuleType(name)
@@ -221,7 +221,7 @@ def _run_job(job: dict[str, Any]) -> int:
     linecache.cache["main.py"] = (len(source), None, lines, "main.py")
     sys.set_int_max_str_digits(0)
     exit_code = 0
-    send, encode, dumps = _send, plain_data.encode, json.dumps
+    send, encode, dumps = _send, plain_data.encode, _dumps
     try:
         exec(code, module.__dict__)
         if job["setup"]:
@@ -247,12 +247,13 @@ def _call_all(
     """Sends one outcome per call, as soon as it is there: later calls cannot take it back."""
     send({"loaded": True})
     entries: dict[str, Any] = {}
+    loads, told = marshal.loads, False
     for expression, arguments in calls:
         try:
             if arguments is None:
                 value = eval(expression, names)
             else:
-                args, kwargs = plain_data.decode(arguments)
+                args, kwargs = loads(arguments)  # anew: a call may change them
                 entry = entries.get(expression)
                 if entry is None:
                     if expression.isidentifier():
@@ -263,17 +264,19 @@ def _call_all(
                     else:
                         entry = eval(expression, names)  # such as Solution().f: fresh every time
                 value = entry(*args, **kwargs)
-            line = dumps({"value": encode(value, opaque=True)}, separators=(",", ":"))
+            line = dumps({"value": encode(value, opaque=True)})
         except SystemExit:
             raise
         except BaseException as error:
-            _print_traceback(error)
+            if not told:  # one is enough for a reader, and each costs as much as many calls
+                told = True
+                _print_traceback(error)
             line = dumps({"error": _one_line(error), "kind": type(error).__name__})
         _write_all(3, line.encode() + b"\n")
 
 
 def _send(message: dict[str, Any]) -> None:
-    _write_all(3, json.dumps(message).encode() + b"\n")
+    _write_all(3, _dumps(message).encode() + b"\n")
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -282,6 +285,7 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+_dumps = json.JSONEncoder(separators=(",", ":")).encode  # made once: a run need not
 _streams: list[Any] = []  # the first ones, which a program may put others before
 
 
@@ -484,6 +488,7 @@ def main() -> None:
     _libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: no core, no ptrace, no /proc/self/mem
     if not bare:
         _deny_execve()
+    _open_streams()
     gc.collect()
     gc.freeze()  # a collection in a child must not write to every inherited object
     control.send(STATUS.pack(0, HELLO, 0, 0.0, 0.0, 0))

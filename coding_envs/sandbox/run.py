@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import functools
+import marshal
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
+from .. import plain_data
 from ..problem import Limits
 
 __all__ = ["Call", "Ended", "Run", "RunResult", "Sandbox"]
@@ -61,19 +63,25 @@ class Run:
     scratch: bool = False
 
     def job(self) -> bytes:
-        """Returns what the jailed child reads: JSON, with its length before it."""
+        """Returns what the jailed child reads: marshalled, with its length before it.
+
+        Marshal goes from the host into the jail only, where both are the same interpreter; what
+        comes back is JSON, which can do nothing to its reader.
+        """
         calls = None
         if self.calls is not None:
-            calls = ",".join(
-                f"[{json.dumps(c.expression)},{c.arguments or 'null'}]" for c in self.calls
-            )
-        parts = (
-            f'{{"source":{json.dumps(self.source)},"setup":{json.dumps(self.setup)},"calls":',
-            "null" if calls is None else f"[{calls}]",
-            "}",
-        )
-        text = "".join(parts).encode()
-        return len(text).to_bytes(8, "little") + text
+            calls = [(c.expression, _packed(c.arguments)) for c in self.calls]
+        job = marshal.dumps({"source": self.source, "setup": self.setup, "calls": calls})
+        return len(job).to_bytes(8, "little") + job
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _packed(arguments: str | None) -> bytes | None:
+    """Returns a call's arguments as the child unpacks them; the same tests come again and again."""
+    if arguments is None:
+        return None
+    args, kwargs = plain_data.loads(arguments)
+    return marshal.dumps((args, kwargs))
 
 
 @dataclass(frozen=True)
