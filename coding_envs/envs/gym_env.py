@@ -21,9 +21,9 @@ from .setup import (
     ANY_LENGTH,
     CoreOptions,
     chosen_problem,
-    episode_info,
     load_problem_set,
     open_judge,
+    verdict_info,
 )
 
 __all__ = ["CodingProblemEnv"]
@@ -149,8 +149,10 @@ class CodingProblemEnv(gymnasium.Env[NDArray[np.int32], np.int64]):
         episodes = self._core.step(number.reshape(1), restart=False)
         info: dict[str, Any] = {"problem": self._core.program(0)[0].uid}
         if episodes:
-            self._running, self._last = False, episodes[0]
-            info.update(episode_info(episodes[0]))
+            (episode,) = episodes
+            self._running, self._last = False, episode
+            info = verdict_info(episode.problem, episode.program, episode.verdict)
+            info["completion"] = episode.completion
         return (
             self._core.observations[0].copy(),
             float(self._core.rewards[0]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..data import ProblemSet, load_problems
@@ -14,8 +14,17 @@ from ..problem import Problem
 from ..reward import Reward, make_reward
 from ..sandbox import Sandbox
 from ..tokens import Tokenizer, make_tokenizer
+from ..verdict import Verdict
 
-__all__ = ["ANY_LENGTH", "CoreOptions", "chosen_problem", "load_problem_set", "open_judge"]
+__all__ = [
+    "ANY_LENGTH",
+    "CoreOptions",
+    "InfoVerdict",
+    "chosen_problem",
+    "load_problem_set",
+    "open_judge",
+    "verdict_info",
+]
 
 ANY_LENGTH = 0
 """As a length: the dataset's own default."""
@@ -106,16 +115,32 @@ class CoreOptions:
         )
 
 
-def episode_info(episode: Any) -> Mapping[str, Any]:
-    """Returns what `info` holds at the end of an episode."""
-    verdict = episode.verdict
+@dataclass(frozen=True, eq=False)
+class InfoVerdict(Verdict):
+    """A verdict that equals another where both say the same of the same program.
+
+    What was measured differs from run to run, yet Gymnasium's `check_env` wants the same infos for
+    the same seed and actions.
+    """
+
+    def _said(self) -> tuple[object, ...]:
+        return self.fingerprint, self.status, tuple(test.status for test in self.tests)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, InfoVerdict) and self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+
+def verdict_info(problem: Problem, program: str, verdict: Verdict) -> dict[str, Any]:
+    """Returns what `info` holds once a program was judged."""
     return {
-        "problem": episode.problem.uid,
-        "program": episode.program,
-        "completion": episode.completion,
+        "problem": problem.uid,
+        "program": program,
         "status": str(verdict.status),
         "solved": verdict.accepted,
         "passed": verdict.passed,
         "total": verdict.total,
-        "verdict": verdict,
+        "verdict": InfoVerdict(**{f.name: getattr(verdict, f.name) for f in fields(verdict)}),
     }

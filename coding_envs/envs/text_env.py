@@ -16,7 +16,7 @@ from ..reward import Reward, make_reward, pay
 from ..sandbox import Sandbox
 from ..verdict import Verdict
 from .render import render_episode
-from .setup import chosen_problem, load_problem_set, open_judge
+from .setup import chosen_problem, load_problem_set, open_judge, verdict_info
 
 __all__ = ["CodingProblemTextEnv", "SourceText"]
 
@@ -155,16 +155,8 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
         failed = verdict.status.is_fault_of_ours
         self._paid = 0.0 if failed else pay(self._reward, verdict)
         terminated = not failed and (verdict.accepted or self._attempt >= self._max_attempts)
-        info = {
-            "problem": problem.uid,
-            "program": self._program,
-            "status": str(verdict.status),
-            "solved": verdict.accepted,
-            "passed": verdict.passed,
-            "total": verdict.total,
-            "attempt": self._attempt,
-            "verdict": verdict,
-        }
+        info = verdict_info(problem, self._program, verdict)
+        info["attempt"] = self._attempt
         observation = self._observation()
         if terminated or failed:
             self._shown, self._problem = problem, None

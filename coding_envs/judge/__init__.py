@@ -5,6 +5,7 @@ Its modules:
     judge.py       Judge: blocking, batched and asynchronous; stdio and call tests
     compare.py     how a result is compared with the expected one; pure
     calls.py       calls made in the program's process, and what came of each
+    syntax.py      syntax errors of short programs, found without a run
     code_tests.py  test code around a proxy of the entry point
     tester.py      the part of that which runs inside the jail
     cache.py       verdicts kept for identical submissions

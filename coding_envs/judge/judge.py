@@ -24,6 +24,7 @@ from .cache import VerdictCache
 from .calls import Outcome, call_all, end_status
 from .code_tests import Recordings, judge_code_tests
 from .compare import plain_matches, stdout_matches
+from .syntax import quick_syntax_error
 
 __all__ = ["JUDGE_VERSION", "MAX_PROGRAM_CHARS", "Judge"]
 
@@ -311,6 +312,8 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
     elif len(program) > MAX_PROGRAM_CHARS:
         status = Status.COMPILE_ERROR
         message = f"the program has {len(program)} characters; at most {MAX_PROGRAM_CHARS} are read"
+    elif (error := quick_syntax_error(program)) is not None:
+        status, message = Status.COMPILE_ERROR, error
     else:
         return None
     tests = (TestResult(status, message=message),) * len(problem.tests)

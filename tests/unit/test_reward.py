@@ -16,7 +16,7 @@ from coding_envs.reward import (
 )
 from coding_envs.verdict import Status, TestResult, Verdict
 
-OK, WRONG = TestResult(Status.ACCEPTED), TestResult(Status.WRONG_ANSWER)
+OK = TestResult(Status.ACCEPTED)
 REWARDS = {name: make_reward(name) for name in reward_names()}
 
 

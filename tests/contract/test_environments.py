@@ -1,0 +1,701 @@
+"""Every registered environment, through one table; then what is particular to each kind."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import psutil
+import pufferlib
+import pufferlib.emulation
+import pufferlib.vector
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import SyncVectorEnv
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+import coding_envs
+from coding_envs.data import DatasetSpec, ProblemSet, dataset_spec, load_problems
+from coding_envs.envs import (
+    CodingProblemEnv,
+    CodingProblemTextEnv,
+    CodingPufferEnv,
+    SourceText,
+    render_episode,
+)
+from coding_envs.errors import (
+    DatasetError,
+    EpisodeError,
+    InvalidValueError,
+    SandboxClosedError,
+    SandboxError,
+    UnknownNameError,
+)
+from coding_envs.judge import Judge
+from coding_envs.problem import Problem, StdioTest
+from coding_envs.registry import environment_ids, puffer_names, register_dataset
+from coding_envs.sandbox import FakeSandbox, Run, RunResult
+from coding_envs.verdict import Status, Verdict
+
+pytestmark = pytest.mark.nsjail
+
+DATA = Path(__file__).parents[1] / "data"
+FILES = {
+    "humaneval": str(DATA / "openai_humaneval.jsonl"),
+    "mbpp": str(DATA / "mbpp_full.jsonl"),
+}
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """What a row of the table needs on a machine without a network."""
+    dataset = gymnasium.spec(name).kwargs["dataset"]
+    return {"data_files": FILES[dataset]} if dataset in FILES else {}
+
+
+IDS = environment_ids()
+TOKEN_IDS = [name for name in IDS if "Text" not in name]
+TEXT_IDS = [name for name in IDS if "Text" in name]
+every_environment = pytest.mark.parametrize("name", IDS)
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    """For what is not about processes: one worker for all."""
+    with Judge(workers=1, cache="memory") as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left(judge: Judge) -> Iterator[None]:
+    before = set(children())
+    yield
+    gc.collect()
+    left = [p for p in children() if p not in before]
+    _gone, left = psutil.wait_procs(left, timeout=3)
+    assert left == []
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def make(name: str, **more: Any) -> gymnasium.Env[Any, Any]:
+    return gymnasium.make(name, **options_of(name), **more).unwrapped
+
+
+def a_solution(env: Any, at: int = 0) -> tuple[str, Any]:
+    """Returns a problem's key, and what solves it: actions or a text."""
+    problem = env.problems[at]
+    completion = problem.solutions[0].removeprefix(problem.starter_code)
+    if isinstance(env, CodingProblemEnv):
+        return problem.key, [*env.tokenizer.encode_program(completion), 0]
+    return problem.key, [problem.solutions[0]]
+
+
+# --- every one -----------------------------------------------------------------------------------
+
+
+def test_the_table_is_whole() -> None:
+    assert {"CodingProblem-v0", "CodingProblem-Text-v0"} <= set(IDS)
+    assert {"CodingProblem-HumanEval-v0", "CodingProblem-MBPP-Text-v0"} <= set(IDS)
+    assert len(TOKEN_IDS) == len(TEXT_IDS) == 1 + len(coding_envs.data.dataset_names())
+
+
+@every_environment
+def test_gymnasium_accepts_it(name: str) -> None:
+    env = make(name, render_mode="ansi")
+    check_env(env)
+    env.close()
+
+
+@every_environment
+def test_a_reference_solution_is_paid(name: str, judge: Judge) -> None:
+    env = make(name, judge=judge, **({} if "Text" in name else {"program_tokens": 600}))
+    key, actions = a_solution(env)
+    observation, info = env.reset(seed=3, options={"problem": key})
+    assert info["problem"].endswith(f"/{key}")
+    assert observation in env.observation_space
+    for action in actions:
+        observation, reward, terminated, truncated, info = env.step(action)
+        assert observation in env.observation_space
+    assert (reward, terminated, truncated, info["status"]) == (1.0, True, False, "ACCEPTED")
+    assert info["solved"] is True
+    assert info["passed"] == info["total"] == len(env.problems[0].tests)
+    assert isinstance(info["verdict"], Verdict)
+    with pytest.raises(EpisodeError, match="call reset"):
+        env.step(actions[0])
+
+
+@every_environment
+def test_a_step_needs_a_running_episode(name: str, judge: Judge) -> None:
+    env = make(name, judge=judge)
+    with pytest.raises(EpisodeError, match=r"^step\(\) without a running episode: call reset\(\)"):
+        env.step(env.action_space.sample())
+
+
+@every_environment
+def test_seeds_are_reproducible(name: str, judge: Judge) -> None:
+    one, two = make(name, judge=judge), make(name, judge=judge)
+
+    def seen(env: gymnasium.Env[Any, Any], seed: int) -> list[Any]:
+        rows = []
+        observation, info = env.reset(seed=seed)
+        for number in range(6):
+            rows += [np.asarray(observation).tolist(), info["problem"]]
+            action = "x" if "Text" in name else (0 if number % 2 else 1)
+            observation, reward, *ends, info = env.step(action)
+            rows += [np.asarray(observation).tolist(), reward, ends, info.get("status")]
+            if any(ends):
+                observation, info = env.reset()
+        return rows
+
+    first = seen(one, 11)
+    assert seen(two, 11) == first
+    assert seen(one, 11) == first
+    assert seen(two, 12) != first
+
+
+@every_environment
+def test_a_problem_is_chosen_by_number_or_key(name: str, judge: Judge) -> None:
+    env = make(name, judge=judge)
+    key = env.problems[4].key
+    by_number, info = env.reset(seed=0, options={"problem": 4})
+    assert info["problem"] == env.problems[4].uid
+    by_key, _ = env.reset(options={"problem": key})
+    assert np.array_equal(by_number, by_key)
+    by_index, _ = env.reset(options={"problem": np.int64(4)})
+    assert np.array_equal(by_number, by_index)
+    near = key[:-1] + "?"
+    with pytest.raises(UnknownNameError, match="did you mean") as raised:
+        env.reset(options={"problem": near})
+    assert "\n" not in str(raised.value)
+    for wrong in (len(env.problems), -1, 1.5, True):
+        with pytest.raises(InvalidValueError, match=re.escape(f"got {wrong!r}")):
+            env.reset(options={"problem": wrong})
+
+
+@every_environment
+def test_a_malformed_argument_is_one_line_and_leaves_no_process(name: str) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"render_mode": "human"}, "render_mode must be None or 'ansi', got 'human'"),
+        ({"reward": "acepted"}, "no reward named 'acepted': did you mean 'accepted'"),
+        ({"sandbox": "nsjial"}, "no sandbox backend named 'nsjial': did you mean 'nsjail'"),
+        ({"dataset": "humanevl"}, "no dataset named 'humanevl': did you mean 'humaneval'"),
+        ({"dataset": []}, "dataset must be a name, a ProblemSet or a sequence of Problems"),
+        ({"dataset": ProblemSet([], name="none")}, "no"),
+    ]
+    if "Text" in name:
+        cases += [
+            ({"max_attempts": 0}, "max_attempts must be an int >= 1, got 0"),
+            ({"max_chars": 1.5}, "max_chars must be an int >= 1, got 1.5"),
+        ]
+    else:
+        cases += [
+            ({"tokenizer": "pythn"}, "no tokenizer named 'pythn': did you mean 'python'"),
+            ({"prompt_tokens": -1}, "prompt_tokens must be an int >= 1, got -1"),
+            ({"program_tokens": 1.5}, "program_tokens must be an int >= 1, got 1.5"),
+        ]
+    entry = {True: CodingProblemTextEnv, False: CodingProblemEnv}["Text" in name]
+    for more, message in cases:
+        arguments = {"dataset": gymnasium.spec(name).kwargs["dataset"], **options_of(name), **more}
+        if "dataset" in more:
+            arguments.pop("data_files", None)
+        with pytest.raises(coding_envs.CodingEnvsError, match=re.escape(message)) as raised:
+            entry(**arguments)
+        assert "\n" not in str(raised.value)
+
+
+@every_environment
+def test_closing_twice_leaves_no_process(name: str) -> None:
+    before = len(children())
+    env = make(name)
+    assert len(children()) > before
+    env.reset(seed=0)
+    env.close()
+    env.close()
+    assert psutil.wait_procs(children()[before:], timeout=3)[1] == []
+
+
+@every_environment
+def test_a_judge_that_is_shared_stays_open(name: str, judge: Judge) -> None:
+    env = make(name, judge=judge)
+    env.close()
+    assert judge.judge(env.problems[0], env.problems[0].solutions[0]).accepted
+
+
+@every_environment
+def test_after_close_a_submission_says_so(name: str) -> None:
+    env = make(name)
+    env.reset(seed=0)
+    env.close()
+    with pytest.raises(SandboxClosedError):
+        for action in ["x"] if "Text" in name else [1, 1, 0]:
+            env.step(action)
+
+
+@every_environment
+def test_gymnasium_vectorizes_it(name: str, judge: Judge) -> None:
+    venv = SyncVectorEnv([lambda: make(name, judge=judge)] * 2)
+    observations, infos = venv.reset(seed=5)
+    assert len(observations) == len(infos["problem"]) == 2
+    for number in range(4):
+        actions = ["x", "y"] if "Text" in name else np.array([number % 2, 1])
+        observations, rewards, _terminated, _truncated, _infos = venv.step(actions)
+        assert rewards.shape == (2,)
+    assert observations in venv.observation_space
+    venv.close()
+
+
+# --- token by token ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TOKEN_IDS)
+def test_pufferlib_emulates_it(name: str, judge: Judge) -> None:
+    def creator(buf: Any = None, seed: int = 0) -> Any:
+        env = make(name, judge=judge, program_tokens=4)
+        return pufferlib.emulation.GymnasiumPufferEnv(env, buf=buf, seed=seed)
+
+    venv = pufferlib.vector.make(creator, backend=pufferlib.vector.Serial, num_envs=3, seed=1)
+    observations, _ = venv.reset(seed=7)
+    assert observations.dtype == np.int32
+    ended = 0
+    for number in range(8):
+        actions = np.array([1, number % 2, 2])
+        observations, _rewards, terminals, truncations, _infos = venv.step(actions)
+        assert all(row in venv.single_observation_space for row in observations)
+        assert not truncations.any()
+        ended += int(terminals.sum())
+    assert ended >= 5
+    venv.close()
+
+
+def test_stable_baselines3_accepts_it() -> None:
+    env = gymnasium.make("CodingProblem-v0", render_mode="ansi").unwrapped
+    sb3_check_env(env, warn=True)
+    env.close()
+
+
+@pytest.mark.parametrize("name", TOKEN_IDS)
+def test_an_action_outside_the_space_changes_nothing(name: str, judge: Judge) -> None:
+    env = make(name, judge=judge)
+    env.reset(seed=0)
+    env.step(1)
+    count = env.action_space.n
+    for bad, message in (
+        (count, rf"action must be in 0\.\.{count - 1}, got {count}"),
+        (-1, "got -1"),
+        (0.5, "action must be one integer, got 0.5"),
+        ("x", "action must be one integer, got 'x'"),
+        (None, "action must be one integer, got None"),
+        (True, "action must be one integer, got True"),
+        ([1, 2], r"action must be one integer, got \[1, 2\]"),
+    ):
+        with pytest.raises(InvalidValueError, match=message):
+            env.step(bad)
+    observation, *_ = env.step(np.array([1]))
+    assert observation[-1] == 2
+
+
+def test_the_length_limit_submits(judge: Judge) -> None:
+    env = make("CodingProblem-v0", judge=judge, program_tokens=3, reward="shaped")
+    env.reset(seed=0)
+    (x,) = env.tokenizer.encode_program("x")
+    assert not env.step(x)[2]
+    assert not env.step(x)[2]
+    _, reward, terminated, truncated, info = env.step(x)
+    assert (terminated, truncated, info["completion"]) == (True, False, "xxx")
+    assert reward == pytest.approx(-0.1)  # no such name
+    assert info["status"] == Status.RUNTIME_ERROR
+
+
+def test_without_a_seed_each_episode_draws_anew(judge: Judge) -> None:
+    env = make("CodingProblem-v0", judge=judge)
+    env.reset(seed=9)
+    drawn = [env.reset()[1]["problem"] for _ in range(20)]
+    assert len(set(drawn)) > 15
+    other = make("CodingProblem-v0", judge=judge)
+    other.reset(seed=9)
+    assert [other.reset()[1]["problem"] for _ in range(20)] == drawn
+    unseeded = make("CodingProblem-v0", judge=judge)
+    assert [unseeded.reset()[1]["problem"] for _ in range(20)] != drawn
+
+
+# --- whole programs ------------------------------------------------------------------------------
+
+ADD = Problem(
+    dataset="own", key="double", prompt="Print twice the number.",
+    public_tests=(StdioTest("2\n", "4\n"),),
+    hidden_tests=(StdioTest("1000003\n", "2000006\n"), StdioTest("7\n", "14\n")),
+    solutions=("print(2 * int(input()))",),
+)  # fmt: skip
+
+
+def dialogue(judge: Judge, **more: Any) -> CodingProblemTextEnv:
+    return CodingProblemTextEnv([ADD], judge=judge, **more)
+
+
+def test_a_repair_dialogue(judge: Judge) -> None:
+    env = dialogue(judge, max_attempts=4, reward="shaped")
+    observation, info = env.reset(seed=0)
+    assert observation == "Print twice the number.\n"
+    attempts = [
+        ("print(", -0.3, "Attempt 1: COMPILE_ERROR: SyntaxError"),
+        ("import sys\nsys.exit('no ' * 3 + 'luck')", -0.1, "Attempt 2: RUNTIME_ERROR"),
+        ("print(3 * int(input()))", 0.0, "Attempt 3: WRONG_ANSWER"),
+    ]
+    for number, (program, paid, feedback) in enumerate(attempts, 1):
+        observation, reward, terminated, truncated, info = env.step(program)
+        assert (reward, terminated, truncated) == (pytest.approx(paid), False, False)
+        assert info["attempt"] == number
+        assert observation.startswith("Print twice the number.\n")
+        assert program in observation
+        assert feedback in observation
+        assert (number == 2) == ("no no no luck" in observation)  # the end of its stderr
+    assert "on input '2\\n': expected '4\\n', got '6\\n'" in observation
+    assert "2000006" not in observation
+    _, reward, terminated, _, info = env.step("print(2 * int(input()))")
+    assert (reward, terminated, info["attempt"]) == (1.0, True, 4)
+
+
+def test_a_dialogue_ends_after_its_attempts(judge: Judge) -> None:
+    env = dialogue(judge, max_attempts=2)
+    env.reset(seed=0)
+    assert env.step("1")[1:4] == (0.0, False, False)
+    assert env.step("1")[1:4] == (0.0, True, False)
+    with pytest.raises(EpisodeError):
+        env.step("1")
+    observation, _ = env.reset()
+    assert "Attempt" not in observation
+
+
+def test_feedback_never_holds_what_a_hidden_test_wants(judge: Judge) -> None:
+    env = dialogue(judge, max_attempts=3)
+    env.reset(seed=0)
+    special = "n = int(input())\nprint(4 if n == 2 else 5)"
+    observation, _, _, _, info = env.step(special)
+    assert (info["status"], info["passed"]) == ("WRONG_ANSWER", 1)
+    assert "a hidden test failed" in observation
+    assert "2000006" not in observation
+    assert "1000003" not in observation
+    assert "14" not in observation
+
+
+def test_a_completion_of_the_starter_code_is_a_program(judge: Judge) -> None:
+    env = make("CodingProblem-Text-v0", judge=judge)
+    problem = env.problems[0]
+    env.reset(seed=0, options={"problem": 0})
+    *_, info = env.step(problem.solutions[0].removeprefix(problem.starter_code))
+    assert info["solved"]
+    assert info["program"] == problem.solutions[0]
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ("", "NO_CODE"),
+        (" \n\t ", "NO_CODE"),
+        ("x = '\x00'\nprint(2 * int(input()))", "COMPILE_ERROR"),
+        ("\ud800", "COMPILE_ERROR"),
+        ("print(2 * int(input()))  # \udfff\udc00", "COMPILE_ERROR"),
+        ("# é ∀ 🐍\nprint(2 * int(input()))", "ACCEPTED"),
+        ("print(2 * int(input()))\r\n", "ACCEPTED"),
+        ("\ufeffprint(2 * int(input()))", "ACCEPTED"),
+        ("(" * 100_000, "COMPILE_ERROR"),
+    ],
+    ids=range(9),
+)
+def test_any_text_gets_a_verdict(judge: Judge, program: str, status: str) -> None:
+    env = dialogue(judge, max_attempts=2, render_mode="ansi")
+    env.reset(seed=0)
+    observation, _reward, terminated, truncated, info = env.step(program)
+    assert (info["status"], truncated) == (status, False)
+    assert terminated == (status == "ACCEPTED")
+    assert observation in env.observation_space
+    picture = env.render()
+    assert isinstance(picture, str)
+    picture.encode()  # can be printed
+
+
+def test_ten_megabytes_are_refused_or_judged(judge: Judge) -> None:
+    program = "#" + "x" * 10_000_000 + "\nprint(2 * int(input()))"
+    env = dialogue(judge)
+    env.reset(seed=0)
+    with pytest.raises(InvalidValueError, match="at most 1048576 characters, got 10000025; raise"):
+        env.step(program)
+    assert env.step("print(2 * int(input()))")[1] == 1.0  # nothing was lost
+    large = dialogue(judge, max_chars=20_000_000, max_attempts=2, render_mode="ansi")
+    large.reset(seed=0)
+    observation, reward, _, _, info = large.step(program)
+    assert (reward, info["status"]) == (0.0, "COMPILE_ERROR")
+    assert "the program has 10000025 characters" in observation
+    assert len(observation) < 2_000_000
+    assert len(large.render() or "") < 20_000
+
+
+@pytest.mark.parametrize("bad", [None, 3, b"x", ["x"]])
+def test_an_action_must_be_text(judge: Judge, bad: Any) -> None:
+    env = dialogue(judge)
+    env.reset(seed=0)
+    with pytest.raises(InvalidValueError, match=f"must be text .str., got {type(bad).__name__}"):
+        env.step(bad)
+
+
+def test_a_reward_of_ones_own_is_checked(judge: Judge) -> None:
+    env = dialogue(judge, reward=lambda verdict: 7.0)
+    env.reset(seed=0)
+    with pytest.raises(InvalidValueError, match=r"a reward must be in \[-1, 1\], got 7"):
+        env.step("x")
+
+
+def test_source_text_is_any_text_up_to_a_length() -> None:
+    space = SourceText(8, seed=0)
+    for text in ("", "é\x00\ud800\n", "x" * 8):
+        assert text in space
+    for other in ("x" * 9, b"x", 3, None):
+        assert other not in space
+    samples = [space.sample() for _ in range(50)]
+    assert all(sample in space for sample in samples)
+    assert {len(sample) for sample in samples} == set(range(9))
+    assert SourceText(8, seed=0).sample() == samples[0]
+    assert space == SourceText(8)
+    assert space != SourceText(9)
+    assert space != gymnasium.spaces.Text(8)
+    assert repr(space) == "SourceText(8)"
+
+
+# --- faults of ours ------------------------------------------------------------------------------
+
+
+def faulty(run: Run) -> RunResult:
+    raise SandboxError("the worker died")
+
+
+@pytest.mark.parametrize("name", ["CodingProblem-v0", "CodingProblem-Text-v0"])
+def test_a_fault_of_the_sandbox_truncates_without_reward(name: str) -> None:
+    sandbox = FakeSandbox(faulty)
+    env = make(name, sandbox=sandbox, reward=lambda verdict: 1.0, cache=None, render_mode="ansi")
+    env.reset(seed=0)
+    for action in ["x"] if "Text" in name else [1, 0]:
+        _, reward, terminated, truncated, info = env.step(action)
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    assert (info["status"], info["solved"]) == ("INTERNAL_ERROR", False)
+    assert "INTERNAL ERROR" in env.render()
+    with pytest.raises(EpisodeError):
+        env.step(action)
+    env.close()
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def test_an_unknown_environment_is_answered_with_near_ones() -> None:
+    with pytest.raises(gymnasium.error.NameNotFound, match="Did you mean: `CodingProblem`"):
+        gymnasium.make("CodingProblm-v0")
+    with pytest.raises(gymnasium.error.NameNotFound, match="Did you mean: `CodingProblem-Human"):
+        gymnasium.make("CodingProblem-HumanEvl-v0")
+
+
+def test_a_module_in_the_name_imports_it(judge: Judge) -> None:
+    env = gymnasium.make("coding_envs:CodingProblem-v0", judge=judge)
+    assert env.reset(seed=0)[0] in env.observation_space
+
+
+def test_ones_own_dataset_gets_its_environments(judge: Judge) -> None:
+    problems = ProblemSet([ADD], name="my_set")
+    spec = DatasetSpec(
+        "my_set", "mine", dataset_spec("starter").loader, load_split=lambda config, split: problems
+    )
+    register_dataset(spec)
+    try:
+        env = gymnasium.make("CodingProblem-MySet-Text-v0", judge=judge)
+        assert env.reset(seed=0)[0] == "Print twice the number.\n"
+        assert env.step(ADD.solutions[0])[1] == 1.0
+        assert puffer_names()["coding_problem_my_set"] == "my_set"
+        with pytest.raises(InvalidValueError, match="'my_set' is registered; choose another name"):
+            register_dataset(spec)
+        register_dataset(spec, replace=True)
+        for name in ("my-set", "text"):
+            clash = DatasetSpec(name, "", spec.loader)
+            with pytest.raises(InvalidValueError, match=f"dataset {name!r} would be .* already"):
+                register_dataset(clash)
+            assert name not in coding_envs.data.dataset_names()
+    finally:
+        coding_envs.data.registry._registered.pop("my_set", None)
+        for suffix in ("", "-Text"):
+            gymnasium.registry.pop(f"CodingProblem-MySet{suffix}-v0", None)
+
+
+def test_a_missing_data_file_is_one_line() -> None:
+    with pytest.raises(DatasetError) as raised:
+        gymnasium.make("CodingProblem-HumanEval-v0", data_files="/nowhere/x.jsonl")
+    assert "/nowhere/x.jsonl" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+# --- the native one ------------------------------------------------------------------------------
+
+
+def test_the_native_environment_fits_pufferlib(judge: Judge) -> None:
+    venv = pufferlib.vector.make(
+        CodingPufferEnv, backend=pufferlib.PufferEnv, num_envs=1, seed=3,
+        env_kwargs={"num_agents": 5, "judge": judge, "report_interval": 4},
+    )  # fmt: skip
+    observations, _ = venv.reset(seed=3)
+    assert (observations.shape[0], observations.dtype) == (5, np.int32)
+    reports = []
+    for _ in range(8):
+        observations, _rewards, _terminals, _truncations, infos = venv.step(np.zeros(5, int))
+        assert observations in venv.observation_space
+        reports += infos
+    assert [report["NO_CODE"] for report in reports] == [1.0, 1.0]
+    assert all(isinstance(v, float) for report in reports for v in report.values())
+    venv.close()
+    venv.close()
+
+
+@pytest.mark.parametrize("backend", ["Serial"])
+def test_several_native_environments_share_a_vector(judge: Judge, backend: str) -> None:
+    venv = pufferlib.vector.make(
+        CodingPufferEnv, backend=backend, num_envs=2,
+        env_kwargs={"num_agents": 3, "judge": judge},
+    )  # fmt: skip
+    venv.reset(seed=3)
+    observations, *_ = venv.step(np.full(6, 1))
+    assert observations[:, -1].tolist() == [1] * 6
+    venv.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"num_agents": 0}, "num_agents must be an int >= 1, got 0"),
+        ({"hints": 2.0}, r"hints must be in \[0, 1\]"),
+        ({"report_interval": 0}, "report_interval must be an int >= 1, got 0"),
+        ({"tokenizer": "bites"}, "no tokenizer named 'bites': did you mean 'bytes'"),
+    ],
+)
+def test_the_native_environments_arguments(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(coding_envs.CodingEnvsError, match=message):
+        CodingPufferEnv(**{"num_agents": 2, "workers": 1, **more})
+
+
+def test_a_log_that_cannot_be_written_leaves_no_process(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        CodingPufferEnv(num_agents=2, workers=1, log_path=tmp_path / "file" / "log.jsonl")
+    env = CodingPufferEnv(num_agents=2, workers=1)
+    env.close()
+    env.close()
+
+
+def test_the_native_environment_before_reset(judge: Judge) -> None:
+    env = CodingPufferEnv(num_agents=2, judge=judge)
+    with pytest.raises(EpisodeError, match="call reset"):
+        env.step(np.zeros(2, int))
+    with pytest.raises(EpisodeError, match="call reset"):
+        env.render()
+
+
+# --- render --------------------------------------------------------------------------------------
+
+COLOR = "\033["
+
+
+@pytest.fixture(params=[True, False], ids=["color", "NO_COLOR"])
+def colored(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if not request.param:
+        monkeypatch.setenv("NO_COLOR", "1")
+    return bool(request.param)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\033\[\d+m", "", text)
+
+
+def show_token(judge: Judge) -> tuple[Problem, Callable[[], str], Callable[[], None]]:
+    env = make("CodingProblem-v0", judge=judge, render_mode="ansi")
+    key, actions = a_solution(env, 2)
+    env.reset(seed=0, options={"problem": key})
+    env.step(actions[0])
+    return env.problems[2], env.render, lambda: [env.step(a) for a in actions[1:]] and None
+
+
+def show_native(judge: Judge) -> tuple[Problem, Callable[[], str], Callable[[], None]]:
+    problems = load_problems("starter")[2:3]
+    env = CodingPufferEnv(num_agents=2, dataset=problems, judge=judge)
+    text = problems[0].solutions[0].removeprefix(problems[0].starter_code)
+    actions = [*env.tokenizer.encode_program(text), 0]
+    env.reset(seed=0)
+    env.step(np.full(2, actions[0]))
+    return problems[0], env.render, lambda: [env.step(np.full(2, a)) for a in actions[1:]] and None
+
+
+@pytest.mark.parametrize("show", [show_token, show_native])
+def test_a_picture_of_an_episode(judge: Judge, colored: bool, show: Callable[..., Any]) -> None:
+    problem, render, finish = show(judge)
+    picture = render()
+    assert (COLOR in picture) == colored
+    assert problem.prompt in plain(picture)
+    assert problem.starter_code.splitlines()[0] in plain(picture)
+    assert "writing" in picture
+    assert problem.uid in picture
+    finish()
+    picture = render()
+    assert (COLOR in picture) == colored
+    assert "ACCEPTED" in picture
+    assert f"{len(problem.tests)}/{len(problem.tests)} tests   reward +1.00" in plain(picture)
+    assert problem.solutions[0].splitlines()[-1] in plain(picture)
+
+
+def test_a_picture_of_a_whole_program(judge: Judge, colored: bool) -> None:
+    env = dialogue(judge, render_mode="ansi", max_attempts=2)
+    with pytest.raises(EpisodeError, match=r"render\(\) before reset\(\)"):
+        env.render()
+    env.reset(seed=0)
+    assert "Print twice the number." in (env.render() or "")
+    env.step("print(3)")
+    picture = env.render() or ""
+    assert (COLOR in picture) == colored
+    text = plain(picture)
+    assert "WRONG ANSWER   0/3 tests   reward +0.00" in text
+    assert "print(3)" in text
+    assert "expected '4\\n', got '3\\n'" in text
+    env.step(ADD.solutions[0])
+    assert "ACCEPTED   3/3 tests   reward +1.00" in plain(env.render() or "")
+
+
+@pytest.mark.parametrize("name", ["CodingProblem-v0", "CodingProblem-Text-v0"])
+def test_there_is_no_picture_unless_asked_for(name: str, judge: Judge) -> None:
+    env = make(name, judge=judge)
+    env.reset(seed=0)
+    assert env.render() is None
+    other = make(name, judge=judge, render_mode="ansi")
+    with pytest.raises(EpisodeError, match=r"render\(\) before reset\(\)"):
+        other.render()
+
+
+def test_a_program_cannot_steer_the_terminal() -> None:
+    evil = "print(1)\033]0;owned\007\x9b2J\u202e\ud800"
+    message = "\033[2J said the program\ud800"
+    verdict = Verdict(Status.NO_CODE, message=message)
+    problem = ADD.replace(prompt=f"Print\033[2J it.{evil}")
+    picture = render_episode(problem, evil, verdict, color=False)
+    picture.encode()
+    assert not set(picture) & {"\033", "\007", "\x9b", "\u202e"}
+    assert "\\x1b]0;owned" in picture
+    assert "\\x1b[2J said the program" in picture
+
+
+def test_a_long_program_shows_its_end() -> None:
+    program = "\n".join(f"line{i}" for i in range(100))
+    picture = render_episode(ADD, program, color=False)
+    assert "60 lines above" in picture
+    assert "line99" in picture
+    assert "line59\n" not in picture
+    assert " 100 line99" in picture

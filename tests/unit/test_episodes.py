@@ -1,0 +1,495 @@
+"""The episode core, on a scripted sandbox: observations, ends, streams, hints, faults, sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coding_envs.data import ProblemSet
+from coding_envs.episodes import EpisodeCore, encode_prompts
+from coding_envs.errors import EpisodeError, InvalidValueError, SandboxClosedError, SandboxError
+from coding_envs.judge import Judge
+from coding_envs.problem import Problem, StdioTest
+from coding_envs.reward import make_reward
+from coding_envs.sandbox import Ended, FakeSandbox, Run, RunResult
+from coding_envs.tokens import make_tokenizer
+from coding_envs.verdict import Status
+
+TOKENIZER = make_tokenizer("starter")
+STARTER_CODE = "def f(x):\n    return "
+PROMPT_TOKENS, PROGRAM_TOKENS = 10, 6
+
+
+def problem(number: int, solution: str) -> Problem:
+    return Problem(
+        dataset="d", key=f"p{number}", prompt=f"Return {number} times x.", entry_point="f",
+        starter_code=STARTER_CODE, solutions=(STARTER_CODE + solution,),
+        public_tests=(StdioTest("", f"{solution}"),), hidden_tests=(StdioTest("", f"{solution}"),),
+    )  # fmt: skip
+
+
+SOLUTIONS = ["x", "x + x", "x + 1", "x - 1", "len(x)", "(x)", "x * x", "1 + x"]
+PROBLEMS = ProblemSet([problem(i, s) for i, s in enumerate(SOLUTIONS)], name="d")
+
+
+def echo(run: Run) -> RunResult:
+    """Prints what the program returns: the test wants the same text."""
+    text = run.source.removeprefix(STARTER_CODE)
+    return RunResult(Ended.EXITED, exit_code=0, stdout=text.encode())
+
+
+def make(
+    num_agents: int = 1,
+    *,
+    answer: Callable[[Run], RunResult] = echo,
+    problems: ProblemSet = PROBLEMS,
+    reward: str | Callable[..., float] = "accepted",
+    cache: str | None = None,
+    **more: Any,
+) -> EpisodeCore:
+    judge = Judge(sandbox=FakeSandbox(answer), cache=cache)
+    return EpisodeCore(
+        problems, judge, TOKENIZER, make_reward(reward), num_agents=num_agents,
+        **{"prompt_tokens": PROMPT_TOKENS, "program_tokens": PROGRAM_TOKENS, **more},
+    )  # fmt: skip
+
+
+def actions(text: str) -> list[int]:
+    return TOKENIZER.encode_program(text)
+
+
+def play(core: EpisodeCore, text: str, **more: Any) -> list[Any]:
+    """Agent 0 writes and submits `text`, all others do the same; returns what ended."""
+    ended = []
+    for action in [*actions(text), 0]:
+        ended += core.step(np.full(core.num_agents, action), **more)
+    return ended
+
+
+def snapshot(core: EpisodeCore) -> list[Any]:
+    arrays = (core.observations, core.rewards, core.terminals, core.truncations, core.masks)
+    programs = [core.program(agent) for agent in range(core.num_agents)]
+    return [*(array.tolist() for array in arrays), programs, core.statistics.episodes]
+
+
+# --- observations --------------------------------------------------------------------------------
+
+
+def test_an_observation_is_prompt_program_and_count() -> None:
+    core = make(2)
+    core.reset(0, problem=3)
+    assert core.observations.shape == (2, PROMPT_TOKENS + PROGRAM_TOKENS + 1)
+    assert core.observations.dtype == np.int32
+    prompt = encode_prompts(PROBLEMS, TOKENIZER, PROMPT_TOKENS)[3]
+    assert prompt.tolist() == core.observations[0, :PROMPT_TOKENS].tolist()
+    assert not core.observations[:, PROMPT_TOKENS:].any()
+    first, second = actions("x + ")
+    core.step(np.array([first, first]))
+    core.step(np.array([second, first]))
+    written = core.observations[:, PROMPT_TOKENS:]
+    assert written.tolist() == [
+        [first + 1, second + 1, 0, 0, 0, 0, 2],
+        [first + 1, first + 1, 0, 0, 0, 0, 2],
+    ]
+    assert (core.observations[:, :PROMPT_TOKENS] == prompt).all()
+    assert [core.program(agent) for agent in (0, 1)] == [(PROBLEMS[3], "x + "), (PROBLEMS[3], "xx")]
+
+
+def test_prompts_are_cut_padded_and_hold_the_starter_code_once() -> None:
+    inside = problem(0, "x").replace(key="inside", prompt=f"Do it.\n{STARTER_CODE}")
+    short, cut = problem(1, "x").replace(prompt="Go."), problem(2, "x")
+    rows = encode_prompts([inside, short, cut], TOKENIZER, 16)
+    assert rows.dtype == np.int32
+    want = TOKENIZER.encode(f"Do it.\n{STARTER_CODE}")
+    assert rows[0].tolist() == want + [0] * (16 - len(want))
+    want = TOKENIZER.encode(f"Go.\n{STARTER_CODE}")
+    assert rows[1].tolist() == want + [0] * (16 - len(want))
+    assert encode_prompts([cut], TOKENIZER, 3).tolist() == [TOKENIZER.encode(cut.prompt)[:3]]
+
+
+def test_it_writes_into_the_buffers_that_it_is_given() -> None:
+    core = make(3)
+    buffers = (
+        np.full((3, core.observation_size), 9, np.int32), np.full(3, 9, np.float32),
+        np.ones(3, bool), np.ones(3, bool), np.zeros(3, bool),
+    )  # fmt: skip
+    core.bind(*buffers)
+    core.reset(5)
+    assert core.observations is buffers[0]
+    assert buffers[0][:, -1].tolist() == [0, 0, 0]
+    assert [b.tolist() for b in buffers[1:]] == [[0, 0, 0], [False] * 3, [False] * 3, [True] * 3]
+    core.step(np.zeros(3, int))
+    assert buffers[2].all()
+
+
+# --- ends ----------------------------------------------------------------------------------------
+
+
+def test_submitting_ends_the_episode_and_pays() -> None:
+    core = make(reward="shaped")
+    core.reset(0, problem=1)
+    (episode,) = play(core, "x + x", restart=False)
+    assert (episode.agent, episode.reward, episode.length) == (0, 1.0, 4)
+    assert (episode.completion, episode.program) == ("x + x", STARTER_CODE + "x + x")
+    assert (episode.problem, episode.verdict.status) == (PROBLEMS[1], Status.ACCEPTED)
+    assert (core.rewards[0], core.terminals[0], core.truncations[0], core.masks[0]) == (1, 1, 0, 1)
+    # The last observation is that of the ended episode.
+    assert core.program(0) == (PROBLEMS[1], "x + x")
+    assert core.observations[0, -1] == 3
+
+
+def test_the_length_limit_submits_what_was_written() -> None:
+    core = make()
+    core.reset(0)
+    (one,) = actions("x")
+    for _ in range(PROGRAM_TOKENS - 1):
+        assert core.step(np.array([one])) == []
+        assert not core.terminals[0]
+    (episode,) = core.step(np.array([one]))
+    assert (episode.completion, episode.length) == ("x" * PROGRAM_TOKENS, PROGRAM_TOKENS)
+    assert core.terminals[0]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n    "])
+def test_nothing_written_is_no_code_whatever_the_starter_code(text: str) -> None:
+    core = make()
+    core.reset(0)
+    (episode,) = play(core, text)
+    assert (episode.verdict.status, episode.program) == (Status.NO_CODE, "")
+    assert core.terminals[0]
+
+
+def test_the_next_episode_begins_at_once_or_not() -> None:
+    core = make(2)
+    core.reset(0, problem=0)
+    core.step(np.array([0, actions("x")[0]]))
+    assert core.terminals.tolist() == [True, False]
+    assert core.observations[:, -1].tolist() == [0, 1]
+    assert core.program(0)[1] == ""
+    core.step(np.array(actions("xx")))
+    assert core.terminals.tolist() == [False, False]
+    assert core.observations[:, -1].tolist() == [1, 2]
+    still = make()
+    still.reset(0)
+    still.step(np.array([0]), restart=False)
+    with pytest.raises(EpisodeError, match="call reset"):
+        still.step(np.array([0]))
+    still.restart()
+    assert still.step(np.array([0]))
+
+
+def test_a_step_before_reset_is_refused() -> None:
+    core = make()
+    with pytest.raises(EpisodeError, match=r"^step\(\) without running episodes: call reset\(\)"):
+        core.step(np.array([0]))
+    with pytest.raises(EpisodeError, match=r"^restart\(\) before reset\(\)"):
+        core.restart()
+
+
+# --- mistakes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.array([TOKENIZER.num_actions, 0]),
+        np.array([0, -1]),
+        np.array([0]),
+        np.array([0, 0, 0]),
+        np.array([0.0, 1.0]),
+        np.array([True, False]),
+        np.array([], int),
+    ],
+    ids=str,
+)
+def test_bad_actions_leave_everything_as_it_was(bad: np.ndarray[Any, Any]) -> None:
+    core = make(2)
+    core.reset(3)
+    core.step(np.array(actions("x + ")))
+    before = snapshot(core)
+    with pytest.raises(InvalidValueError, match=r"^actions? must be "):
+        core.step(bad)
+    assert snapshot(core) == before
+    core.step(np.array([[1], [2]]))  # a column is as good as a row
+    assert core.observations[:, -1].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("bad", [len(PROBLEMS), -1, 1.5, True, "p1"])
+def test_an_unknown_problem_leaves_everything_as_it_was(bad: Any) -> None:
+    core = make(2)
+    core.reset(3)
+    before = snapshot(core)
+    with pytest.raises(
+        InvalidValueError, match=rf"problem must be an int in 0\.\.{len(PROBLEMS) - 1}"
+    ):
+        core.reset(4, problem=bad)
+    with pytest.raises(InvalidValueError, match="problem must be an int"):
+        core.restart(bad)
+    assert snapshot(core) == before
+    other = make(2)
+    other.reset(3)
+    core.restart()
+    other.restart()
+    assert snapshot(core) == snapshot(other)  # the streams are where they were
+
+
+@pytest.mark.parametrize("bad", [-1, 0.5, None])
+def test_a_seed_is_a_whole_number(bad: Any) -> None:
+    with pytest.raises(InvalidValueError, match="seed must be an int >= 0"):
+        make().reset(bad)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"num_agents": 0}, "num_agents must be an int >= 1, got 0"),
+        ({"num_agents": 1.5}, "num_agents must be an int >= 1, got 1.5"),
+        ({"prompt_tokens": 0}, "prompt_tokens must be an int >= 1, got 0"),
+        ({"program_tokens": -3}, "program_tokens must be an int >= 1, got -3"),
+        ({"hints": 1.5}, r"hints must be in \[0, 1\], got 1.5"),
+        ({"hints": float("nan")}, r"hints must be in \[0, 1\], got nan"),
+        ({"problems": ProblemSet([], name="empty")}, "problems must not be empty"),
+    ],
+)
+def test_malformed_arguments_are_named(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidValueError, match=message):
+        make(**more)
+
+
+@pytest.mark.parametrize("paid", [2.0, -1.5, float("nan")])
+def test_a_reward_out_of_bounds_is_refused(paid: float) -> None:
+    core = make(reward=lambda verdict: paid)
+    core.reset(0)
+    with pytest.raises(InvalidValueError, match=r"a reward must be in \[-1, 1\]"):
+        core.step(np.array([0]))
+    with pytest.raises(EpisodeError, match="call reset"):
+        core.step(np.array([1]))
+
+
+def test_after_a_failed_step_only_a_reset_helps() -> None:
+    core = make(2)
+    core.reset(0)
+    core.judge._sandbox.close()
+    core.step(np.array([1, 1]))  # nothing to judge
+    for _ in range(2):
+        with pytest.raises((SandboxClosedError, EpisodeError)):
+            core.step(np.array([0, 1]))
+    core.reset(0)
+    assert core.observations[:, -1].tolist() == [0, 0]
+    core.step(np.array([1, 1]))
+
+
+# --- streams -------------------------------------------------------------------------------------
+
+
+def drawn(core: EpisodeCore, agent: int, episodes: int = 150) -> list[str]:
+    keys = []
+    for _ in range(episodes):
+        keys.append(core.program(agent)[0].key)
+        core.step(np.zeros(core.num_agents, int))
+    return keys
+
+
+def test_an_agent_draws_as_the_first_of_a_later_seed() -> None:
+    for agent in range(4):
+        many, one = make(4, cache="memory"), make(1, cache="memory")
+        many.reset(10)
+        one.reset(10 + agent)
+        assert drawn(many, agent) == drawn(one, 0)
+
+
+def test_streams_differ_and_are_uniform() -> None:
+    core = make(2, cache="memory")
+    core.reset(0)
+    keys = drawn(core, 0, 800)
+    assert {k: round(keys.count(k) / 800 * len(PROBLEMS)) for k in set(keys)} == {
+        p.key: 1 for p in PROBLEMS
+    }
+    core.reset(0)
+    assert drawn(core, 1, 100) != keys[:100]
+    core.reset(0)
+    assert drawn(core, 0, 100) == keys[:100]
+
+
+def test_what_other_agents_do_changes_nothing_for_one() -> None:
+    quick, slow = make(2, cache="memory"), make(2, cache="memory")
+    quick.reset(4)
+    slow.reset(4)
+    for step in range(60):
+        quick.step(np.array([step % 3, 0]))
+        slow.step(np.array([step % 3, 1]))
+        assert quick.observations[0].tolist() == slow.observations[0].tolist()
+
+
+def test_a_restart_goes_on_down_the_stream() -> None:
+    whole, parts = make(cache="memory"), make(cache="memory")
+    whole.reset(7)
+    keys = drawn(whole, 0, 80)
+    parts.reset(7)
+    again = []
+    for _ in range(80):
+        again.append(parts.program(0)[0].key)
+        parts.step(np.array([0]), restart=False)
+        parts.restart()
+    assert again == keys
+
+
+def test_a_chosen_problem_is_only_the_first() -> None:
+    core, free = make(3), make(3)
+    core.reset(1, problem=2)
+    free.reset(1)
+    assert [core.program(agent)[0].key for agent in range(3)] == ["p2"] * 3
+    for made in (core, free):
+        made.step(np.zeros(3, int))
+    assert core.observations.tolist() == free.observations.tolist()
+
+
+# --- hints ---------------------------------------------------------------------------------------
+
+
+def test_there_are_no_hints_unless_asked_for() -> None:
+    core = make(20)
+    core.reset(0)
+    for _ in range(20):
+        assert not core.observations[:, PROMPT_TOKENS:].any()
+        core.step(np.zeros(20, int))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_hint_is_the_beginning_of_the_reference(share: float) -> None:
+    core = make(50, hints=share, cache="memory")
+    core.reset(0)
+    hinted, whole = 0, 0
+    for _ in range(20):
+        for agent in range(50):
+            wanted, written = core.program(agent)
+            text = wanted.solutions[0].removeprefix(STARTER_CODE)
+            assert text.startswith(written)
+            tokens = actions(written)
+            assert core.observations[agent, -1] == len(tokens)
+            row = core.observations[agent, PROMPT_TOKENS:-1].tolist()
+            assert row == [a + 1 for a in tokens] + [0] * (PROGRAM_TOKENS - len(tokens))
+            hinted += bool(written)
+            whole += written == text
+        core.step(np.zeros(50, int))
+    assert hinted / 1000 == pytest.approx(share, abs=0.05)
+    assert (whole > 0) == (share > 0)
+
+
+def test_hinted_episodes_are_paid_but_not_counted() -> None:
+    core = make(40, hints=0.5, cache="memory")
+    core.reset(2)
+    without = sum(not core.program(agent)[1] for agent in range(40))
+    assert 5 < without < 35
+    episodes = core.step(np.zeros(40, int))
+    assert len(episodes) == 40
+    assert core.statistics.episodes == without
+    assert core.statistics.statuses == {Status.NO_CODE: without}
+    assert core.rewards.sum() > 0  # the wholly written ones are solved
+    assert core.statistics.solved == 0
+
+
+def test_hints_leave_the_streams_of_agents_alike() -> None:
+    many, one = make(3, hints=0.5, cache="memory"), make(1, hints=0.5, cache="memory")
+    many.reset(0)
+    one.reset(2)
+    for _ in range(50):
+        assert many.program(2) == one.program(0)
+        many.step(np.zeros(3, int))
+        one.step(np.zeros(1, int))
+
+
+def test_a_chosen_problem_is_hinted_at_itself() -> None:
+    core = make(30, hints=1.0)
+    core.reset(0, problem=4)
+    for agent in range(30):
+        wanted, written = core.program(agent)
+        assert wanted.key == "p4"
+        assert written in ("len(", "len(x", "len(x)")
+
+
+def test_what_cannot_be_hinted_at_is_not() -> None:
+    long = problem(0, "x + x + x + x")  # 7 tokens: too long
+    other = problem(1, "x").replace(solutions=("lambda x: x",))  # not after the starter code
+    strange = problem(2, "x").replace(solutions=(STARTER_CODE + "x ^ é",))
+    none = problem(3, "x").replace(solutions=())
+    core = make(20, problems=ProblemSet([long, other, strange, none], name="d"), hints=1.0)
+    core.reset(0)
+    assert not core.observations[:, PROMPT_TOKENS:].any()
+
+
+# --- faults of ours ------------------------------------------------------------------------------
+
+
+def test_a_fault_of_the_sandbox_truncates_and_masks() -> None:
+    def answer(run: Run) -> RunResult:
+        if run.source.endswith("y"):
+            raise SandboxError("the worker died")
+        return echo(run)
+
+    core = make(3, answer=answer, reward="shaped")
+    core.reset(0, problem=0)
+    core.step(np.array(actions("xyn")))
+    episodes = core.step(np.zeros(3, int))
+    assert [str(e.verdict.status) for e in episodes] == [
+        "ACCEPTED",
+        "INTERNAL_ERROR",
+        "WRONG_ANSWER",
+    ]
+    assert core.rewards.tolist() == [1.0, 0.0, 0.0]
+    assert core.terminals.tolist() == [True, False, True]
+    assert core.truncations.tolist() == [False, True, False]
+    assert core.masks.tolist() == [True, False, True]
+    assert core.observations[:, -1].tolist() == [0, 0, 0]  # each is in its next episode
+    core.step(np.ones(3, int))
+    assert not core.truncations.any()
+    assert core.masks.all()
+
+
+def test_a_fault_is_never_paid_for() -> None:
+    def answer(run: Run) -> RunResult:
+        raise SandboxError("the worker died")
+
+    core = make(answer=answer, reward=lambda verdict: 1.0)
+    core.reset(0)
+    (episode,) = play(core, "x")
+    assert (episode.reward, core.rewards[0]) == (0.0, 0.0)
+
+
+# --- statistics ----------------------------------------------------------------------------------
+
+
+def test_the_report_sums_up_and_starts_anew() -> None:
+    core = make(2, reward="shaped", cache="memory")
+    core.reset(0, problem=0)
+    play(core, "x")  # both solve it, and the second answer comes from the first
+    core.restart(0)
+    play(core, "y")
+    core.restart(0)
+    play(core, "")
+    report = core.report()
+    assert report["solve_rate"] == report["score"] == pytest.approx(1 / 3)
+    assert report["episode_return"] == pytest.approx((1 + 0 - 0.5) / 3)
+    assert report["episode_length"] == pytest.approx((2 + 2 + 1) / 3)
+    assert report["tests_passed"] == pytest.approx(1 / 3)
+    statuses = {k: v for k, v in report.items() if k.isupper()}
+    assert statuses == {s: pytest.approx(1 / 3) for s in ("ACCEPTED", "NO_CODE", "WRONG_ANSWER")}
+    assert report["cache_hits"] == pytest.approx(2 / 6)
+    assert report["executions_per_s"] > 0
+    assert report["episodes_per_s"] > 0
+    assert 0 <= report["judge_wait"] <= 1
+    empty = core.report()
+    assert (empty["solve_rate"], empty["executions_per_s"]) == (0, 0)
+    assert not any(k.isupper() for k in empty)
+
+
+def test_executions_of_others_before_are_not_counted() -> None:
+    judge = Judge(sandbox=FakeSandbox(echo))
+    judge.judge(PROBLEMS[0], "x")
+    more = {"prompt_tokens": PROMPT_TOKENS, "program_tokens": PROGRAM_TOKENS}
+    core = EpisodeCore(PROBLEMS, judge, TOKENIZER, make_reward("accepted"), **more)
+    assert judge.executions == 2
+    assert core.report()["executions_per_s"] == 0
