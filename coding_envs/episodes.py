@@ -275,7 +275,13 @@ class EpisodeCore:
         return episodes
 
     def program(self, agent: int) -> tuple[Problem, str]:
-        """Returns an agent's problem and what it has written of the program so far."""
+        """Returns an agent's problem and what it has written of the program so far.
+
+        Raises:
+          EpisodeError: there was no reset, so there is no problem.
+        """
+        if not hasattr(self, "_draws"):
+            raise EpisodeError("program() before reset(): call reset() first")
         written = self._actions[agent, : self._lengths[agent]]
         completion = self.tokenizer.decode_actions(written.tolist())
         return self.problems[int(self._current[agent])], completion

@@ -21,6 +21,7 @@ _CONTROL = re.compile(
 )
 _MAX_TESTS = 3
 _MAX_PROGRAM_LINES = 40
+_MAX_LINE = 400
 
 
 def render_episode(
@@ -59,7 +60,7 @@ def render_episode(
         lines.append(paint(_DIM, f"     … {hidden} lines above"))
     for number, line in enumerate(code[hidden:], hidden + 1):
         cursor = paint(_YELLOW, "▏") if verdict is None and number == len(code) else ""
-        lines.append(f"{paint(_DIM, f'{number:4d}')} {line}{cursor}")
+        lines.append(f"{paint(_DIM, f'{number:4d}')} {_short(line, _MAX_LINE)}{cursor}")
     lines.append(rule)
     if verdict is None:
         lines.append(paint(_YELLOW, "writing …"))
