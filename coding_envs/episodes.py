@@ -365,7 +365,10 @@ class EpisodeCore:
     def report(self) -> dict[str, float]:
         """Returns the statistics since the last report, and starts new ones."""
         report = self.statistics.report(self.judge.executions)
-        self.statistics = Statistics(executions_before=self.judge.executions)
+        # A status that was seen stays in the reports, be it as 0: who takes the mean of several
+        # reports, as PufferLib does, would else take it of those alone that have the status.
+        seen = collections.Counter(dict.fromkeys(self.statistics.statuses, 0))
+        self.statistics = Statistics(executions_before=self.judge.executions, statuses=seen)
         return report
 
 

@@ -362,7 +362,7 @@ def test_there_are_no_hints_unless_asked_for() -> None:
 def test_a_hint_is_the_beginning_of_the_reference(share: float) -> None:
     core = make(50, hints=share, cache="memory")
     core.reset(0)
-    hinted, whole = 0, 0
+    hinted, whole, lengths = 0, 0, set()
     for _ in range(20):
         for agent in range(50):
             wanted, written = core.program(agent)
@@ -373,10 +373,12 @@ def test_a_hint_is_the_beginning_of_the_reference(share: float) -> None:
             row = core.observations[agent, PROMPT_TOKENS:-1].tolist()
             assert row == [a + 1 for a in tokens] + [0] * (PROGRAM_TOKENS - len(tokens))
             hinted += bool(written)
+            lengths |= {len(tokens)} if wanted.key == "p1" else set()
             whole += written == text
         core.step(np.zeros(50, int))
     assert hinted / 1000 == pytest.approx(share, abs=0.05)
     assert (whole > 0) == (share > 0)
+    assert lengths - {0} == ({1, 2, 3} if share else set())
 
 
 def test_hinted_episodes_are_paid_but_not_counted() -> None:
@@ -483,7 +485,8 @@ def test_the_report_sums_up_and_starts_anew() -> None:
     assert 0 <= report["judge_wait"] <= 1
     empty = core.report()
     assert (empty["solve_rate"], empty["executions_per_s"]) == (0, 0)
-    assert not any(k.isupper() for k in empty)
+    # A status that was seen stays, so that a mean of reports is one of all of them.
+    assert {k: v for k, v in empty.items() if k.isupper()} == dict.fromkeys(statuses, 0)
 
 
 def test_executions_of_others_before_are_not_counted() -> None:

@@ -111,16 +111,15 @@ def plot(folders: Sequence[Path], target: Path, *, title: str = "") -> None:
         points = read_curve(folder)
         for name in points[-1].solve_rates:
             new = name not in colors
-            (line,) = axes.plot(
+            axes.plot(
                 [p.elapsed_s / 60 for p in points],
                 [100 * p.solve_rates[name] for p in points],
-                color=colors.get(name),
+                color=colors.setdefault(name, f"C{len(colors)}"),  # the same in every run
                 marker=".",
                 linewidth=1.4,
                 alpha=0.85,
                 label=name if new else None,
             )
-            colors[name] = str(line.get_color())
     axes.axhline(50, color="gray", linewidth=0.8, linestyle=":")
     axes.set(
         xlabel="minutes since the start", ylabel="problems solved greedily, %", ylim=(0, 100),
@@ -128,6 +127,6 @@ def plot(folders: Sequence[Path], target: Path, *, title: str = "") -> None:
     )  # fmt: skip
     axes.set_xlim(left=0)
     axes.grid(alpha=0.25)
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="center right", frameon=False)
     figure.savefig(target, dpi=120)
     plt.close(figure)

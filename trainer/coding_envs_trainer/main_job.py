@@ -90,7 +90,10 @@ def _train(out: Path, flags: Sequence[str]) -> int:
     command = [str(puffer), "train", "coding_problem"]
     places = ["--train.data-dir", str(out), "--env.log-path", str(out / "log.jsonl")]
     print(" ".join(["$ puffer", *command[1:], *places, *flags]), flush=True)
-    process = subprocess.Popen([*command, *places, *flags])
+    # PyTorch's idle threads would otherwise spin on the processors that the sandbox needs.
+    process = subprocess.Popen(
+        [*command, *places, *flags], env={"OMP_WAIT_POLICY": "passive", **os.environ}
+    )
     try:
         code = process.wait()
     except KeyboardInterrupt:

@@ -82,7 +82,6 @@ class Policy(nn.Module):
             nn.init.zeros_(layer.bias)
         with torch.no_grad():
             self.actor.bias[SUBMIT_ACTION] = submit_bias
-            self.gain.bias.fill_(2.0)
         tokenizer = getattr(env, "tokenizer", None)
         follow = torch.ones(tokens, self.num_actions, dtype=torch.bool)
         brackets = torch.zeros(tokens, dtype=torch.long)
