@@ -148,6 +148,9 @@ class Judge:
         if self._cache is not None:
             self._cache.close()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # shared: Gymnasium copies the arguments that an environment was made with
+
     def __enter__(self) -> Self:
         return self
 

@@ -709,3 +709,12 @@ def test_a_long_program_shows_its_end() -> None:
     assert "line99" in picture
     assert "line59\n" not in picture
     assert " 100 line99" in picture
+
+
+def test_a_shared_judge_goes_with_the_spec(judge: Judge) -> None:
+    env = gymnasium.make("CodingProblem-v0", judge=judge)
+    again = env.spec.make()
+    assert again.unwrapped._judge is env.unwrapped._judge is judge
+    env.close()
+    again.close()
+    assert judge.judge(env.unwrapped.problems[0], "x = 1").runs >= 0
