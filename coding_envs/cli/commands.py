@@ -9,13 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from coding_envs.data import ProblemSet, dataset_names, dataset_spec, load_problems
-from coding_envs.errors import CodingEnvsError, DatasetError, InvalidValueError, UnknownNameError
-from coding_envs.evaluation import evaluate, read_samples, reference_samples
-from coding_envs.judge import Judge
-from coding_envs.problem import Problem
-from coding_envs.registry import environment_ids
-
+from ..data import ProblemSet, dataset_names, dataset_spec, load_problems
+from ..errors import CodingEnvsError, DatasetError, InvalidValueError, UnknownNameError
+from ..evaluation import evaluate, read_samples, reference_samples
+from ..judge import Judge
+from ..problem import Problem
+from ..registry import environment_ids
 from . import views
 from .terminal import Progress, say, say_json
 

@@ -6,13 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from coding_envs.errors import (
+from ..errors import (
     CodingEnvsError,
     DatasetRowError,
     InvalidValueError,
     UnknownNameError,
 )
-
 from .parser import COMMANDS, make_parser
 from .terminal import complain
 

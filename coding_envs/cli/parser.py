@@ -7,8 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from coding_envs.errors import InvalidValueError
-
+from ..errors import InvalidValueError
 from . import commands
 
 __all__ = ["COMMANDS", "make_parser"]

@@ -14,7 +14,7 @@ from collections import Counter
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from coding_envs.verdict import Status, Verdict
+from ..verdict import Status, Verdict
 
 __all__ = ["Progress", "complain", "printable", "say", "say_json"]
 

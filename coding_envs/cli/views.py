@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from coding_envs.data import DatasetSpec
-from coding_envs.problem import CallTest, CodeTest, Problem, StdioTest, Test
-from coding_envs.verdict import Status, Verdict
+from ..data import DatasetSpec
+from ..problem import CallTest, CodeTest, Problem, StdioTest, Test
+from ..verdict import Status, Verdict
 
 __all__ = ["checks_text", "listing", "problem_text", "spec_json", "verdict_text"]
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coding_envs.errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
-from coding_envs.problem import Problem
-
+from ..errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
+from ..problem import Problem
 from .problem_set import ProblemSet
 
 __all__ = ["BUNDLED_CONFIGS", "BUNDLED_SPLITS", "load_bundled", "problem_from_row"]

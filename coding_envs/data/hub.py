@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coding_envs.errors import DatasetError, UnknownNameError
+from ..errors import DatasetError, UnknownNameError
 
 __all__ = ["BadRow", "DataFiles", "find_files", "rows_from_files", "rows_from_hub"]
 

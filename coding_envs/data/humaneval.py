@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import ast
 
-from coding_envs.problem import CodeTest, Problem
-
+from ..problem import CodeTest, Problem
 from .rows import Row
 
 __all__ = ["problem_from_row"]

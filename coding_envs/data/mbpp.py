@@ -18,8 +18,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from coding_envs.problem import CodeTest, Limits, Problem
-
+from ..problem import CodeTest, Limits, Problem
 from .rows import Row
 
 __all__ = ["problem_from_row"]

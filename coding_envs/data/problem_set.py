@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import index
 from typing import overload
 
-from coding_envs.errors import DatasetRowError, InvalidValueError, UnknownNameError
-from coding_envs.problem import Problem
+from ..errors import DatasetRowError, InvalidValueError, UnknownNameError
+from ..problem import Problem
 
 __all__ = ["ProblemSet"]
 

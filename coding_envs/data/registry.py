@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from coding_envs.errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
-from coding_envs.problem import Problem
-
+from ..errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
+from ..problem import Problem
 from . import bundled, humaneval, mbpp
 from .hub import BadRow, DataFiles, find_files, rows_from_files, rows_from_hub
 from .problem_set import ProblemSet

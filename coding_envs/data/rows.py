@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from coding_envs.errors import DatasetRowError
+from ..errors import DatasetRowError
 
 __all__ = ["Row", "parse_python"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coding_envs.errors import InvalidValueError
+from ..errors import InvalidValueError
 
 __all__ = ["pass_at_k"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from coding_envs.verdict import Status, Verdict
+from ..verdict import Status, Verdict
 
 __all__ = ["EvalReport", "ProblemResult", "SampleResult"]
 

@@ -7,12 +7,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 
-from coding_envs.data import ProblemSet
-from coding_envs.errors import InvalidValueError, UnknownNameError
-from coding_envs.judge import JUDGE_VERSION, Judge
-from coding_envs.problem import Problem
-from coding_envs.verdict import Status, Verdict
-
+from ..data import ProblemSet
+from ..errors import InvalidValueError, UnknownNameError
+from ..judge import JUDGE_VERSION, Judge
+from ..problem import Problem
+from ..verdict import Status, Verdict
 from .pass_at_k import pass_at_k
 from .report import EvalReport, ProblemResult, SampleResult
 from .samples import Samples, reference_samples

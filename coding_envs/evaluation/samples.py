@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from coding_envs.data import ProblemSet
-from coding_envs.errors import InvalidValueError, UnknownNameError
+from ..data import ProblemSet
+from ..errors import InvalidValueError, UnknownNameError
 
 __all__ = ["Samples", "read_samples", "reference_samples"]
 

@@ -4,6 +4,7 @@ Its modules:
 
     run.py             Run, RunResult, and Sandbox: the seam, one method
     pool.py            the host's side: one thread that drives all workers
+    worker.py          one worker as the host sees it
     launch.py          starts a worker inside nsjail (or, by name only, without)
     seccomp.py         the system calls that a jailed interpreter may make
     guest.py           the jail's side: a warm interpreter, one child per run

@@ -7,37 +7,29 @@ import atexit
 import collections
 import contextlib
 import itertools
-import json
 import os
 import select
-import signal
 import socket
-import subprocess
 import threading
 import time
 import weakref
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
 from . import guest_protocol as protocol
 from .launch import Launcher
 from .run import Ended, Run, RunResult, Sandbox
+from .worker import Stream, Task, Worker, explain_failed_start, parse_messages
 
 __all__ = ["WorkerPool"]
 
 _START_LIMIT_S = 20.0  # a worker says hello in about 0.1 s; a loaded machine gets its time
 _TRIES = 3  # a run whose worker dies is repeated on another; then it is a SandboxError
 _GRACE_S = 1.0  # beyond a run's wall limit, then the worker itself is taken for wedged
-_CHUNK = 1 << 16
 _RETRY_S = 1.0  # before a worker that did not start is tried again while others still serve
-_END_S = 0.5  # for a worker to end by itself; then it is killed
 _SCRIPT_CHANNEL_BYTES = 1 << 16  # a script's run has no answers to send, one error at most
 _EXTRA_MESSAGES = 8  # of a run, beyond one per call
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
-_BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
 
 _ENDS = {
     protocol.EXITED: Ended.EXITED,
@@ -46,111 +38,6 @@ _ENDS = {
     protocol.WALL_LIMIT: Ended.WALL_LIMIT,
     protocol.KILLED: Ended.OUTPUT_LIMIT,
 }
-
-
-@dataclass
-class _Task:
-    """One submitted run on its way."""
-
-    run: Run
-    future: Future[RunResult]
-    tries: int = 0
-
-
-@dataclass
-class _Stream:
-    """One of a run's descriptors at the host's end: what is to be written, what was read."""
-
-    fd: int
-    limit: int = 0
-    pending: memoryview = field(default_factory=lambda: memoryview(b""))
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
-    reads: bool = True
-
-
-class _Worker:
-    """One worker's process, and the run that it is on."""
-
-    def __init__(self, launcher: Launcher) -> None:
-        self.isolated = launcher.isolated
-        host, guest = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self.control, self.log = host, log_read
-        try:
-            self.process = launcher.launch(guest, log_write)
-        except BaseException:
-            host.close()
-            os.close(log_read)
-            raise
-        finally:
-            guest.close()
-            os.close(log_write)
-        host.setblocking(False)
-        self.started = time.monotonic()
-        self.ready = False
-        self.base_bytes = _BASE_BYTES
-        self.task: _Task | None = None
-        self.number = 0
-        self.deadline = 0.0
-        self.killed = False
-        self.streams: dict[int, _Stream] = {}
-        self.roles: dict[str, _Stream] = {}
-
-    def measure(self) -> None:
-        """Reads the guest's address space, which a run's memory limit is added to."""
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            pid = _youngest_descendant(self.process.pid)
-            with Path(f"/proc/{pid}/statm").open(encoding="ascii") as file:
-                self.base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-
-    def close_streams(self) -> None:
-        for stream in self.streams.values():
-            os.close(stream.fd)
-        self.streams.clear()
-        self.roles.clear()
-
-    def hang_up(self) -> None:
-        """Tells the worker to end: the guest ends itself, and nsjail all that is in it."""
-        self.control.close()
-        if self.isolated:
-            self.process.terminate()
-
-    def destroy(self) -> str:
-        """Ends the worker's processes and returns the end of what it said."""
-        self.close_streams()
-        self.hang_up()
-        # First the quiet way, in which each process is reaped by its parent: a container whose
-        # first process reaps nothing would else gather zombies.
-        try:
-            self.process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.kill()
-            self.process.wait()
-        said = b""
-        with contextlib.suppress(OSError):
-            while part := os.read(self.log, _CHUNK):
-                said = (said + part)[-4000:]
-        os.close(self.log)
-        return said.decode("utf-8", "replace").strip()
-
-    def disown(self) -> None:
-        """In a forked copy of this process: lets go of the worker, which is the parent's."""
-        self.close_streams()
-        self.control.close()
-        os.close(self.log)
-        self.process.returncode = 0  # nothing to wait for
-
-
-def _youngest_descendant(pid: int) -> int:
-    while True:
-        with Path(f"/proc/{pid}/task/{pid}/children").open(encoding="ascii") as file:
-            children = file.read().split()
-        if not children:
-            return pid
-        pid = int(children[-1])
 
 
 class WorkerPool(Sandbox):
@@ -174,18 +61,18 @@ class WorkerPool(Sandbox):
         self._count = workers
         self._owner = os.getpid()
         self._lock = threading.Lock()
-        self._queue: collections.deque[_Task] = collections.deque()
+        self._queue: collections.deque[Task] = collections.deque()
         self._closing = False
         self._numbers = itertools.count(1)
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._woken = False
         self._epoll = select.epoll()
         self._epoll.register(self._wake_read, select.EPOLLIN)
-        self._workers: dict[int, _Worker] = {}
-        self._owner_of: dict[int, _Worker] = {}
+        self._workers: dict[int, Worker] = {}
+        self._owner_of: dict[int, Worker] = {}
         self._failures = 0
         self._retry_at = 0.0
-        self._done: list[tuple[_Task, RunResult]] = []
+        self._done: list[tuple[Task, RunResult]] = []
         self._broken: SandboxError | None = None
         self._first: Future[None] = Future()
         # A daemon, so that a forgotten pool does not keep the interpreter from ending; _close_all
@@ -216,7 +103,7 @@ class WorkerPool(Sandbox):
                 raise self._broken
             if self._closing:
                 raise SandboxClosedError("submitted to a closed sandbox; make a new one")
-            self._queue.append(_Task(run, future))
+            self._queue.append(Task(run, future))
             self._wake()
         return future
 
@@ -255,7 +142,7 @@ class WorkerPool(Sandbox):
             self._end()
 
     def _spawn(self) -> None:
-        worker = _Worker(self._launcher)
+        worker = Worker(self._launcher)
         fd = worker.control.fileno()
         self._workers[fd] = worker
         self._owner_of[fd] = worker
@@ -324,14 +211,14 @@ class WorkerPool(Sandbox):
         if not self._first.done() or self._failures >= _TRIES:
             self._give_up(why)
 
-    def _start(self, worker: _Worker, task: _Task) -> None:
+    def _start(self, worker: Worker, task: Task) -> None:
         run, limits = task.run, task.run.limits
         task.tries += 1
         worker.task, worker.number, worker.killed = task, next(self._numbers), False
         worker.deadline = time.monotonic() + limits.wall_limit_s + _GRACE_S
         theirs: list[int] = []
 
-        def open_stream(role: str, ours: int, their: int, stream: _Stream) -> None:
+        def open_stream(role: str, ours: int, their: int, stream: Stream) -> None:
             theirs.append(their)
             stream.fd = ours
             worker.roles[role] = worker.streams[ours] = stream
@@ -341,12 +228,12 @@ class WorkerPool(Sandbox):
             ours, their = (end.detach() for end in socket.socketpair())
             job = memoryview(run.job())
             most = _SCRIPT_CHANNEL_BYTES if run.calls is None else limits.output_bytes
-            open_stream("channel", ours, their, _Stream(-1, most, job))
+            open_stream("channel", ours, their, Stream(-1, most, job))
             their, ours = os.pipe2(os.O_CLOEXEC)
-            open_stream("stdin", ours, their, _Stream(-1, 0, memoryview(run.stdin), reads=False))
+            open_stream("stdin", ours, their, Stream(-1, 0, memoryview(run.stdin), reads=False))
             for role in ("stdout", "stderr"):
                 ours, their = os.pipe2(os.O_CLOEXEC)
-                open_stream(role, ours, their, _Stream(-1, limits.output_bytes))
+                open_stream(role, ours, their, Stream(-1, limits.output_bytes))
             packet = protocol.REQUEST.pack(
                 worker.number,
                 protocol.RUN,
@@ -376,7 +263,7 @@ class WorkerPool(Sandbox):
             for fd in theirs:
                 os.close(fd)
 
-    def _write(self, worker: _Worker, stream: _Stream, register: bool = False) -> None:
+    def _write(self, worker: Worker, stream: Stream, register: bool = False) -> None:
         """Writes what goes; closes standard input, or stops watching, when all is written."""
         try:
             while stream.pending:
@@ -394,7 +281,7 @@ class WorkerPool(Sandbox):
         elif not register:
             self._epoll.modify(stream.fd, select.EPOLLIN)
 
-    def _drop(self, worker: _Worker, stream: _Stream) -> None:
+    def _drop(self, worker: Worker, stream: Stream) -> None:
         worker.streams.pop(stream.fd, None)
         self._unwatch(stream.fd)
         os.close(stream.fd)
@@ -405,15 +292,15 @@ class WorkerPool(Sandbox):
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fd)
 
-    def _on_stream(self, worker: _Worker, fd: int, event: int) -> None:
+    def _on_stream(self, worker: Worker, fd: int, event: int) -> None:
         stream = worker.streams[fd]
         if stream.pending and event & (select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP):
             self._write(worker, stream)
         if stream.reads and event & ~select.EPOLLOUT:
             self._read(worker, stream)
 
-    def _read(self, worker: _Worker, stream: _Stream) -> None:
-        if not self._drain(stream):
+    def _read(self, worker: Worker, stream: Stream) -> None:
+        if not stream.drain():
             self._drop(worker, stream)
         if stream.size > stream.limit and not worker.killed:
             worker.killed = True
@@ -421,27 +308,7 @@ class WorkerPool(Sandbox):
             with contextlib.suppress(OSError):
                 worker.control.send(packet)
 
-    @staticmethod
-    def _drain(stream: _Stream) -> bool:
-        """Reads what is there; returns False at the end of the stream."""
-        try:
-            for _ in range(16):  # then the other runs get their turn
-                part = os.read(stream.fd, _CHUNK)
-                if not part:
-                    return False
-                room = stream.limit - stream.size
-                if room > 0:
-                    stream.parts.append(part[:room])
-                stream.size += len(part)
-                if stream.size > stream.limit or len(part) < _CHUNK:
-                    return True
-        except BlockingIOError:
-            pass
-        except OSError:
-            return False
-        return True
-
-    def _on_control(self, worker: _Worker) -> None:
+    def _on_control(self, worker: Worker) -> None:
         try:
             packet = worker.control.recv(protocol.STATUS.size)
         except BlockingIOError:
@@ -463,14 +330,14 @@ class WorkerPool(Sandbox):
             return
         if how == protocol.SETUP_FAILED:
             stderr = worker.roles["stderr"]
-            self._drain(stderr)
+            stderr.drain()
             said = b"".join(stderr.parts).decode("utf-8", "replace").strip()
             self._replace(worker, said or "a run could not be set up")
             return
         self._finish(worker, how, value, cpu_s, wall_s, peak)
 
     def _finish(
-        self, worker: _Worker, how: int, value: int, cpu_s: float, wall_s: float, peak: int
+        self, worker: Worker, how: int, value: int, cpu_s: float, wall_s: float, peak: int
     ) -> None:
         task, roles = worker.task, worker.roles
         assert task is not None
@@ -479,7 +346,7 @@ class WorkerPool(Sandbox):
             stream = roles[name]
             while stream.fd in worker.streams and stream.size <= stream.limit:
                 before = stream.size
-                if not self._drain(stream) or stream.size == before:
+                if not stream.drain() or stream.size == before:
                     break
         self._release(worker)
         over = any(s.size > s.limit for s in roles.values() if s.reads)
@@ -493,7 +360,7 @@ class WorkerPool(Sandbox):
             signal=value if how == protocol.SIGNALED else None,
             stdout=b"".join(roles["stdout"].parts),
             stderr=b"".join(roles["stderr"].parts),
-            messages=_parse_messages(
+            messages=parse_messages(
                 b"".join(roles["channel"].parts), len(task.run.calls or ()) + _EXTRA_MESSAGES
             ),
             cpu_time_s=cpu_s,
@@ -502,7 +369,7 @@ class WorkerPool(Sandbox):
         )
         self._done.append((task, result))
 
-    def _release(self, worker: _Worker) -> None:
+    def _release(self, worker: Worker) -> None:
         for fd in worker.streams:
             self._unwatch(fd)
         streams, worker.roles = worker.streams, {}
@@ -519,12 +386,12 @@ class WorkerPool(Sandbox):
             elif not worker.ready and now > worker.started + _START_LIMIT_S:
                 self._replace(worker, f"the worker did not start within {_START_LIMIT_S:g} s")
 
-    def _replace(self, worker: _Worker, why: str) -> None:
+    def _replace(self, worker: Worker, why: str) -> None:
         task, was_ready = worker.task, worker.ready
         self._forget(worker)
         said = worker.destroy()
         if not was_ready:
-            self._start_failed(_explain(why, said, self._launcher.isolated))
+            self._start_failed(explain_failed_start(why, said, self._launcher.isolated))
         if task is None:
             return
         if task.tries >= _TRIES or self._broken is not None:
@@ -535,7 +402,7 @@ class WorkerPool(Sandbox):
             with self._lock:
                 self._queue.appendleft(task)
 
-    def _forget(self, worker: _Worker) -> None:
+    def _forget(self, worker: Worker) -> None:
         for fd in worker.streams:
             self._unwatch(fd)
         fd = worker.control.fileno()
@@ -600,44 +467,6 @@ class WorkerPool(Sandbox):
         close = getattr(self._launcher, "close", None)
         if close is not None:
             close()
-
-
-def _parse_messages(data: bytes, most: int) -> tuple[dict[str, Any], ...]:
-    """Returns the first `most` messages; stops at the first line that is none."""
-    messages: list[dict[str, Any]] = []
-    start = 0
-    while start < len(data) and len(messages) < most:
-        end = data.find(b"\n", start)
-        line = data[start : end if end >= 0 else len(data)]
-        start = end + 1 if end >= 0 else len(data)
-        if line:
-            try:
-                message = json.loads(line)
-            except (ValueError, RecursionError, MemoryError):
-                break  # cut at the limit, or the program wrote here itself
-            if not isinstance(message, dict):
-                break
-            messages.append(message)
-    return tuple(messages)
-
-
-def _explain(why: str, said: str, isolated: bool) -> str:
-    lines = [line for line in said.splitlines() if "no version information" not in line]
-    detail = lines[-1] if lines else "it said nothing"
-    for line in lines:
-        if "[E]" in line or "[F]" in line or "error while loading" in line or "Error" in line:
-            detail = line
-            break
-    if "error while loading shared libraries" in said:
-        remedy = "install the library (Debian, Ubuntu: apt-get install libnl-route-3-200)"
-    elif "clone" in said or "unshare" in said or "uid_map" in said:
-        remedy = (
-            "user namespaces seem to be forbidden here; coding-envs doctor says how to allow them"
-        )
-    else:
-        remedy = "run coding-envs doctor"
-    kind = "nsjail" if isolated else "sandbox"
-    return f"{kind} worker did not start: {why}: {detail.strip()[:300]}; {remedy}"
 
 
 @atexit.register
