@@ -25,6 +25,7 @@ from .setup import ANY_LENGTH, CoreOptions, load_problem_set, open_judge
 __all__ = ["CodingPufferEnv"]
 
 _RENDER_AGENT = 0
+_CLEAR_LINE, _CLEAR_BELOW = "\033[K", "\033[J"
 
 
 class CodingPufferEnv(pufferlib.PufferEnv):
@@ -142,12 +143,18 @@ class CodingPufferEnv(pufferlib.PufferEnv):
         return report
 
     def render(self) -> str:
-        """Returns the first agent's episode as text."""
+        """Returns the first agent's episode as text.
+
+        `puffer eval` prints each frame over the one before: every line clears its own rest, and the
+        last one all below.
+        """
         if self._shown is not None:
             shown = self._shown
-            return render_episode(shown.problem, shown.program, shown.verdict, reward=shown.reward)
-        problem, completion = self._core.program(_RENDER_AGENT)
-        return render_episode(problem, problem.assemble(completion))
+            frame = render_episode(shown.problem, shown.program, shown.verdict, reward=shown.reward)
+        else:
+            problem, completion = self._core.program(_RENDER_AGENT)
+            frame = render_episode(problem, problem.assemble(completion))
+        return frame.replace("\n", f"{_CLEAR_LINE}\n") + _CLEAR_LINE + _CLEAR_BELOW
 
     def close(self) -> None:
         """Ends the judge, if it is this environment's own; again and again is fine."""

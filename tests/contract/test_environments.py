@@ -613,7 +613,7 @@ def test_the_native_environment_before_reset(judge: Judge) -> None:
 
 # --- render --------------------------------------------------------------------------------------
 
-COLOR = "\033["
+COLOR = re.compile(r"\033\[[\d;]*m")
 
 
 @pytest.fixture(params=[True, False], ids=["color", "NO_COLOR"])
@@ -625,7 +625,7 @@ def colored(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def plain(text: str) -> str:
-    return re.sub(r"\033\[\d+m", "", text)
+    return re.sub(r"\033\[[\d;]*[mKJ]", "", text)
 
 
 def show_token(judge: Judge) -> tuple[Problem, Callable[[], str], Callable[[], None]]:
@@ -650,17 +650,24 @@ def show_native(judge: Judge) -> tuple[Problem, Callable[[], str], Callable[[], 
 def test_a_picture_of_an_episode(judge: Judge, colored: bool, show: Callable[..., Any]) -> None:
     problem, render, finish = show(judge)
     picture = render()
-    assert (COLOR in picture) == colored
+    assert (COLOR.search(picture) is not None) == colored
     assert problem.prompt in plain(picture)
     assert problem.starter_code.splitlines()[0] in plain(picture)
     assert "writing" in picture
     assert problem.uid in picture
     finish()
     picture = render()
-    assert (COLOR in picture) == colored
+    assert (COLOR.search(picture) is not None) == colored
     assert "ACCEPTED" in picture
     assert f"{len(problem.tests)}/{len(problem.tests)} tests   reward +1.00" in plain(picture)
     assert problem.solutions[0].splitlines()[-1] in plain(picture)
+
+
+def test_a_frame_of_the_native_environment_covers_the_one_before(judge: Judge) -> None:
+    _problem, render, finish = show_native(judge)
+    for picture in (render(), finish() or render()):
+        assert all(line.endswith("\033[K") for line in picture.split("\n")[:-1])
+        assert picture.endswith("\033[K\033[J")
 
 
 def test_a_picture_of_a_whole_program(judge: Judge, colored: bool) -> None:
@@ -671,7 +678,7 @@ def test_a_picture_of_a_whole_program(judge: Judge, colored: bool) -> None:
     assert "Print twice the number." in (env.render() or "")
     env.step("print(3)")
     picture = env.render() or ""
-    assert (COLOR in picture) == colored
+    assert (COLOR.search(picture) is not None) == colored
     text = plain(picture)
     assert "WRONG ANSWER   0/3 tests   reward +0.00" in text
     assert "print(3)" in text
