@@ -30,7 +30,14 @@ from .reward import Reward, pay
 from .tokens import SUBMIT_ACTION, Tokenizer
 from .verdict import Status, Verdict
 
-__all__ = ["Episode", "EpisodeCore", "Statistics", "encode_prompts", "whole_number"]
+__all__ = [
+    "Episode",
+    "EpisodeCore",
+    "Statistics",
+    "encode_prompts",
+    "submission",
+    "whole_number",
+]
 
 _DRAWS = 64  # problem numbers drawn at a time, per agent
 
@@ -213,10 +220,7 @@ class EpisodeCore:
         if not hasattr(self, "_draws"):
             raise EpisodeError("restart() before reset(): call reset() first")
         self._begin(np.arange(self.num_agents), problem)
-        self.rewards[:] = 0
-        self.terminals[:] = False
-        self.truncations[:] = False
-        self.masks[:] = True
+        self._clear_outcomes()
         self._ready = True
 
     def step(self, actions: NDArray[np.integer[Any]], *, restart: bool = True) -> list[Episode]:
@@ -246,10 +250,7 @@ class EpisodeCore:
             raise InvalidValueError(
                 f"action must be in 0..{self.tokenizer.num_actions - 1}, got {bad}"
             )
-        self.rewards[:] = 0
-        self.terminals[:] = False
-        self.truncations[:] = False
-        self.masks[:] = True
+        self._clear_outcomes()
         self._ready = False  # should judging raise, the agents that were judged are at no state
         writes = np.flatnonzero(actions != SUBMIT_ACTION)
         at = self._lengths[writes]
@@ -285,6 +286,12 @@ class EpisodeCore:
         written = self._actions[agent, : self._lengths[agent]]
         completion = self.tokenizer.decode_actions(written.tolist())
         return self.problems[int(self._current[agent])], completion
+
+    def _clear_outcomes(self) -> None:
+        self.rewards[:] = 0
+        self.terminals[:] = False
+        self.truncations[:] = False
+        self.masks[:] = True
 
     def _check_problem(self, problem: int | None) -> None:
         if problem is not None:
@@ -348,8 +355,7 @@ class EpisodeCore:
         waiting = []
         for agent in map(int, agents):
             problem, completion = self.program(agent)
-            # An empty completion is no code, even where the starter code alone would compile.
-            program = problem.assemble(completion) if completion.strip() else ""
+            program = submission(problem, completion)
             future = self.judge.submit(problem, program)
             waiting.append((agent, problem, program, completion, future))
         episodes = []
@@ -383,6 +389,14 @@ def whole_number(name: str, value: Any, *, least: int, most: int | None = None) 
         wanted = f">= {least}" if most is None else f"in {least}..{most}"
         raise InvalidValueError(f"{name} must be an int {wanted}, got {value!r}")
     return int(value)
+
+
+def submission(problem: Problem, completion: str) -> str:
+    """Returns the program that a policy submits with `completion`.
+
+    A blank completion is no code, even where the starter code alone would compile.
+    """
+    return problem.assemble(completion) if completion.strip() else ""
 
 
 def encode_prompts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -198,6 +199,11 @@ class CallTest:
     def call_text(self) -> str:
         """The arguments as plain data: JSON text of `[args, kwargs]`."""
         return self._call_text  # type: ignore[attr-defined, no-any-return]
+
+    @functools.cached_property
+    def expected_data(self) -> Any:
+        """The expected value as plain data, for reading only: every judgement shares it."""
+        return json.loads(self._expected_text)  # type: ignore[attr-defined]
 
     def to_json(self) -> dict[str, Any]:
         """Returns the test as JSON data, its values as plain data."""

@@ -8,7 +8,7 @@ import gymnasium
 from gymnasium import spaces
 
 from ..data import ProblemSet
-from ..episodes import whole_number
+from ..episodes import submission, whole_number
 from ..errors import EpisodeError, InvalidValueError
 from ..judge import Judge
 from ..problem import Problem
@@ -51,8 +51,7 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
     after a failed attempt holds the feedback: status, first failing public test, end of stderr.
 
     ## Observation
-    `SourceText`: the statement, public examples and starter code; then the last attempt and its
-    feedback.
+    `SourceText`: the statement and the starter code; then the last attempt and its feedback.
 
     ## Action
     `SourceText`: a program.
@@ -107,12 +106,11 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
         self.action_space = SourceText(max_chars)
         self._problem: Problem | None = None
         self._attempt = 0
-        self._program, self._verdict, self._paid = "", None, 0.0
+        self._program, self._paid = "", 0.0
+        self._verdict: Verdict | None = None
         self._judge, self._owns_judge = open_judge(
             judge, workers=workers, sandbox=sandbox, cache=cache
         )
-
-    _verdict: Verdict | None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -148,7 +146,7 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
                 f"action must have at most {limit} characters, got {len(action)}; "
                 "raise max_chars or shorten the program"
             )
-        self._program = problem.assemble(action) if action.strip() else ""
+        self._program = submission(problem, action)
         verdict = self._judge.judge(problem, self._program)
         self._verdict = verdict
         self._attempt += 1

@@ -350,7 +350,7 @@ def _judge_call_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
     for test, outcome in zip(tests, outcomes, strict=True):
         if outcome.status is not Status.ACCEPTED:
             results.append(TestResult(outcome.status, message=outcome.error))
-        elif plain_matches(test.to_json()["expected"], outcome.value, problem.comparison):
+        elif plain_matches(test.expected_data, outcome.value, problem.comparison):
             results.append(TestResult(Status.ACCEPTED))
         else:
             message = "a hidden test failed"

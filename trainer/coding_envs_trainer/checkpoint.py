@@ -12,7 +12,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from coding_envs.data import ProblemSet
-from coding_envs.episodes import encode_prompts
+from coding_envs.episodes import encode_prompts, submission
 from coding_envs.errors import CodingEnvsError, InvalidValueError
 from coding_envs.tokens import SUBMIT_ACTION, Tokenizer, make_tokenizer, tokenizer_names
 
@@ -122,8 +122,7 @@ def write_programs(
         for row, actions in zip(batch, written, strict=True):
             problem = problems[int(row)]
             completion = tokenizer.decode_actions(actions)
-            program = problem.assemble(completion) if completion.strip() else ""
-            programs[problem.key].append(program)
+            programs[problem.key].append(submission(problem, completion))
     return programs
 
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from coding_envs.tokens import SUBMIT_ACTION
+
 __all__ = ["Policy"]
 
-SUBMIT_ACTION = 0
 _MASKED = -1e4  # far below any logit, yet finite: an entropy of -inf * 0 would be NaN
 
 
