@@ -26,6 +26,7 @@ __all__ = ["WorkerPool"]
 _START_LIMIT_S = 20.0  # a worker says hello in about 0.1 s; a loaded machine gets its time
 _TRIES = 3  # a run whose worker dies is repeated on another; then it is a SandboxError
 _GRACE_S = 1.0  # beyond a run's wall limit, then the worker itself is taken for wedged
+_WEDGED_END_S = 0.3  # what a worker gets that is to be replaced: its run waits
 _RETRY_S = 1.0  # before a worker that did not start is tried again while others still serve
 _SCRIPT_CHANNEL_BYTES = 1 << 16  # a script's run has no answers to send, one error at most
 _EXTRA_MESSAGES = 8  # of a run, beyond one per call
@@ -389,7 +390,7 @@ class WorkerPool(Sandbox):
     def _replace(self, worker: Worker, why: str) -> None:
         task, was_ready = worker.task, worker.ready
         self._forget(worker)
-        said = worker.destroy()
+        said = worker.destroy(_WEDGED_END_S)
         if not was_ready:
             self._start_failed(explain_failed_start(why, said, self._launcher.isolated))
         if task is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from .run import Run, RunResult
 __all__ = ["Stream", "Task", "Worker", "explain_failed_start", "parse_messages"]
 
 _CHUNK = 1 << 16
-_END_S = 0.5  # for a worker to end by itself; then it is killed
+_END_S = 3.0  # for an idle worker to end by itself on a loaded machine; then it is killed
 _BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
 
 
@@ -112,25 +113,38 @@ class Worker:
         if self.isolated:
             self.process.terminate()
 
-    def destroy(self) -> str:
+    def destroy(self, patience_s: float = _END_S) -> str:
         """Ends the worker's processes and returns the end of what it said."""
         self.close_streams()
         self.hang_up()
         # First the quiet way, in which each process is reaped by its parent: a container whose
         # first process reaps nothing would else gather zombies.
         try:
-            self.process.wait(_END_S)
+            self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
-        said = b""
-        with contextlib.suppress(OSError):
-            while part := os.read(self.log, _CHUNK):
-                said = (said + part)[-4000:]
+        said = self._last_words()
         os.close(self.log)
         return said.decode("utf-8", "replace").strip()
+
+    def _last_words(self) -> bytes:
+        """Reads the log to its end, which comes when the last process of the worker is gone."""
+        said = b""
+        deadline = time.monotonic() + _END_S
+        ready = select.poll()
+        ready.register(self.log, select.POLLIN)
+        while (left := deadline - time.monotonic()) > 0 and ready.poll(1000 * left):
+            try:
+                part = os.read(self.log, _CHUNK)
+            except OSError:
+                break
+            if not part:
+                break
+            said = (said + part)[-4000:]
+        return said
 
     def disown(self) -> None:
         """In a forked copy of this process: lets go of the worker, which is the parent's."""
