@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..problem import Limits
-from ..sandbox import Call, Ended, Run, RunResult
+from ..sandbox import Call, Ended, Order, Run, RunResult
 from ..verdict import Status
 
 __all__ = ["Outcome", "Plan", "call_all", "end_status"]
 
-Plan = Generator[list[Run], list[RunResult], Any]
+Plan = Generator[Sequence[Run | Order], list[RunResult], Any]
 """A judging step: yields runs that may go on side by side, gets their results, returns its own."""
 
 _MAX_RUNS = 3  # a program that dies in one call gets the later ones judged too, but not for ever
@@ -64,7 +64,7 @@ def error_status(error: str) -> Status:
 
 def call_all(
     program: str, calls: Sequence[Call], limits: Limits, *, setup: str = "", scratch: bool = False
-) -> Generator[list[Run], list[RunResult], list[Outcome] | Outcome]:
+) -> Generator[Sequence[Run | Order], list[RunResult], list[Outcome] | Outcome]:
     """Makes all calls, in one run unless one of them ends the process.
 
     Returns:

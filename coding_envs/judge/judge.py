@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from importlib import resources
@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from ..errors import InvalidValueError, SandboxClosedError, SandboxError
 from ..problem import CallTest, CodeTest, Problem, StdioTest
-from ..sandbox import Call, Run, RunResult, Sandbox, make_sandbox
+from ..sandbox import Call, Order, Run, RunResult, Sandbox, make_sandbox
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
 from .calls import Outcome, call_all, end_status
@@ -43,7 +43,7 @@ _WRITES_FILES = re.compile(
     r"|shelve|dbm|zipfile|tarfile|gzip|bz2|lzma)\b"
 )
 
-_Steps = Generator[list[Run], list[RunResult], Any]
+_Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
 
 class Judge:
@@ -226,7 +226,7 @@ class _Judgement:
         except Exception as error:
             self._fail(Status.JUDGE_ERROR, f"the judge failed: {type(error).__name__}: {error}")
 
-    def _step(self, futures: list[Future[RunResult]] | None) -> list[Run] | None:
+    def _step(self, futures: list[Future[RunResult]] | None) -> Sequence[Run | Order] | None:
         """Returns the next runs, or None where the verdict has been given."""
         try:
             if futures is None:
@@ -325,7 +325,7 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
 
 def _judge_tests(
     problem: Problem, program: str, recordings: Recordings, *, scratch: bool
-) -> Generator[list[Run], list[RunResult], list[TestResult]]:
+) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Judges the tests of each kind in turn; returns one result per test, in their order."""
     kinds = {type(t) for t in problem.tests}
     found: dict[type, list[TestResult]] = {}

@@ -227,3 +227,11 @@ def main(text: str) -> str:
     spec = json.loads(text)
     order = {"record": record, "replay": replay, "expressions": expressions}[spec["order"]]
     return json.dumps(order(spec))
+
+
+def answer(order: bytes) -> bytes:
+    """Answers orders as a service; an order that fails says so, and the next one is served."""
+    try:
+        return main(order.decode()).encode()
+    except BaseException as error:
+        return json.dumps({"error": _one_line(error)}).encode()
