@@ -501,10 +501,10 @@ def _decode_numpy_array(body: Any, depth: int) -> Any:
         raise TypeError("a shape is a list of ints")
     np = _numpy()
     if text == "|O":
-        array = np.empty(math.prod(shape), dtype=object)
         items = _decode_all(data, depth)
-        if len(items) != len(array):
+        if len(items) != math.prod(shape):
             raise ValueError("as many items as the shape says are wanted")
+        array = np.empty(len(items), dtype=object)
         for number, item in enumerate(items):  # one by one: an item may be a list itself
             array[number] = item
         return array.reshape(shape)
