@@ -10,11 +10,12 @@ from ..problem import Limits
 from ..sandbox import Call, Ended, Run, RunResult
 from ..verdict import Status
 
-__all__ = ["Outcome", "Plan", "call_all", "end_status"]
+__all__ = ["Outcome", "Plan", "call_all", "end_status", "uncrossed"]
 
 Plan = Generator[list[Run], list[RunResult], Any]
 """A judging step: yields runs that may go on side by side, gets their results, returns its own."""
 
+_MAX_LOOKS = 10_000  # parts of a value that are looked at for what to say of it
 _MAX_RUNS = 3  # a program that dies in one call gets the later ones judged too, but not for ever
 
 
@@ -27,12 +28,31 @@ class Outcome:
       value: the returned value, encoded, where it returned.
       error: one line on what happened instead.
       kind: the exception's class name, or "" where the process ended.
+      arguments: `[args, kwargs]` after the call, encoded, where they were asked for.
     """
 
     status: Status
     value: Any = None
     error: str = ""
     kind: str = ""
+    arguments: Any = None
+
+
+def uncrossed(value: Any) -> str | None:
+    """Returns a line on the first part of an encoded value that could not cross, or None."""
+    left = [value]
+    for _ in range(_MAX_LOOKS):
+        if not left:
+            return None
+        part = left.pop()
+        if isinstance(part, dict):
+            name = part.get("opaque")
+            if isinstance(name, str):
+                return f"returned a value of type {name[:150]}, which cannot be compared"
+            left += part.values()
+        elif isinstance(part, list):
+            left += part[::-1]
+    return None
 
 
 def end_status(result: RunResult) -> tuple[Status, str]:
@@ -98,7 +118,7 @@ def call_all(
 
 def _outcome(message: dict[str, Any]) -> Outcome:
     if "value" in message:
-        return Outcome(Status.ACCEPTED, value=message["value"])
+        return Outcome(Status.ACCEPTED, value=message["value"], arguments=message.get("args"))
     error, kind = message.get("error"), message["kind"]  # of any type: the program may have sent it
     error = error[:500] if isinstance(error, str) else "an error without a message"
     kind = kind[:100] if isinstance(kind, str) else ""

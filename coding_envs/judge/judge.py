@@ -28,7 +28,7 @@ from .syntax import quick_syntax_error
 
 __all__ = ["JUDGE_VERSION", "MAX_PROGRAM_CHARS", "Judge"]
 
-JUDGE_VERSION = "1"
+JUDGE_VERSION = "2"
 """Changes whenever the same program could get another verdict; part of every fingerprint."""
 
 MAX_PROGRAM_CHARS = 1 << 20
@@ -297,8 +297,9 @@ class _Judgement:
 @functools.cache
 def jail_modules() -> dict[str, str]:
     """Returns the modules that the judge needs inside the jail, by name."""
-    text = resources.files(__package__).joinpath("tester.py").read_text(encoding="utf-8")
-    return {"coding_envs_tester": text}
+    folder = resources.files(__package__)
+    files = {"coding_envs_tester": "tester.py", "coding_envs_pytest": "pytest_shim.py"}
+    return {name: folder.joinpath(file).read_text("utf-8") for name, file in files.items()}
 
 
 def _fingerprint(problem: Problem, program: str) -> str:
