@@ -36,7 +36,7 @@ import math
 import re
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 try:
@@ -544,12 +544,22 @@ _DECODERS: dict[str, Any] = {  # of what has parts
     "numpy_array": _decode_numpy_array,
 }
 
-_encode_json = json.JSONEncoder(separators=(",", ":")).encode  # made once: json.dumps makes its own
+
+def _make_writer() -> Callable[[Any], str]:
+    """Returns what JSONEncoder.encode does, with its inner part made once instead of every time."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return json.JSONEncoder(separators=(",", ":")).encode
+    write = make(None, None, _text_of, None, ":", ",", False, False, True)
+    return lambda data: "".join(write(data, 0))
+
+
+_write = _make_writer()
 
 
 def dumps(value: Any, *, opaque: bool = False) -> str:
     """Returns `value` as one line of ASCII text."""
-    return _encode_json(encode(value, opaque=opaque))
+    return _write(encode(value, opaque=opaque))
 
 
 def loads(text: str | bytes) -> Any:

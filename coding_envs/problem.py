@@ -286,13 +286,13 @@ class CallTest:
         for name in self.expected_args:
             known = name in self.kwargs if isinstance(name, str) else name in range(len(self.args))
             _require(known, "expected_args key", name, "the position or keyword of an argument")
-        compares = self.expected is not NOT_COMPARED or bool(self.expected_args)
+        compares = self.compares_value or bool(self.expected_args)
         _require(compares, "expected", self.expected, "given where expected_args is empty")
         # Encoded once, here: a value that cannot cross is refused when the test is made, and a
         # caller who keeps the list cannot change the test behind our back.
         text = plain_data.dumps([list(self.args), dict(self.kwargs)])
         object.__setattr__(self, "_call_text", text)
-        expected = "" if self.expected is NOT_COMPARED else plain_data.dumps(self.expected)
+        expected = plain_data.dumps(self.expected) if self.compares_value else ""
         object.__setattr__(self, "_expected_text", expected)
         after = plain_data.dumps(dict(self.expected_args)) if self.expected_args else ""
         object.__setattr__(self, "_after_text", after)
@@ -317,6 +317,11 @@ class CallTest:
         """The arguments as plain data: JSON text of `[args, kwargs]`."""
         return self._call_text  # type: ignore[attr-defined, no-any-return]
 
+    @property
+    def compares_value(self) -> bool:
+        """True where the returned value is compared."""
+        return self.expected is not NOT_COMPARED
+
     @functools.cached_property
     def expected_data(self) -> Any:
         """The expected value as plain data, for reading only: every judgement shares it.
@@ -338,7 +343,7 @@ class CallTest:
         """Returns the test as JSON data, its values as plain data."""
         args, kwargs = json.loads(self.call_text)
         data: dict[str, Any] = {"kind": self.kind, "args": args}
-        if self.expected is not NOT_COMPARED:
+        if self.compares_value:
             data["expected"] = json.loads(self._expected_text)  # type: ignore[attr-defined]
         if self.kwargs:
             data["kwargs"] = kwargs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import functools
 import hashlib
 import os
@@ -17,11 +18,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..errors import InvalidValueError, SandboxClosedError, SandboxError
-from ..problem import CallTest, CodeTest, Problem, StdioTest
+from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
 from ..sandbox import Call, Run, RunResult, Sandbox, make_sandbox
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
-from .calls import Outcome, call_all, end_status
+from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
+from .checkers import check_outputs, judge_interactive_tests
 from .code_tests import Recordings, judge_code_tests
 from .compare import plain_matches, stdout_matches
 from .syntax import quick_syntax_error
@@ -78,6 +80,7 @@ class Judge:
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
+        self._repeated: collections.deque[tuple[Run, Future[RunResult]]] = collections.deque()
 
     @property
     def workers(self) -> int:
@@ -106,6 +109,13 @@ class Judge:
             raise InvalidValueError(
                 f"problem {problem.uid} is in {problem.language!r}; only python is judged so far"
             )
+        for name in ("checker", "interactor"):
+            given = getattr(problem, name)
+            if given is not None and given.language != "python":
+                raise InvalidValueError(
+                    f"the {name} of problem {problem.uid} is in {given.language!r}; only python is "
+                    "run so far"
+                )
         future: Future[Verdict] = Future()
         future.set_running_or_notify_cancel()
         fingerprint = _fingerprint(problem, program)
@@ -164,6 +174,39 @@ class Judge:
 
     # --- called by a _Judgement ------------------------------------------------------------------
 
+    def _run(self, run: Run) -> Future[RunResult]:
+        """Submits a run; those that are repeated go on one at a time."""
+        if not isinstance(run, Again):
+            return self._sandbox.submit(run)
+        future: Future[RunResult] = Future()
+        with self._lock:
+            self._repeated.append((run, future))
+            first = len(self._repeated) == 1
+        if first:
+            self._repeat_next()
+        return future
+
+    def _repeat_next(self) -> None:
+        run, future = self._repeated[0]
+
+        def done(submitted: Future[RunResult]) -> None:
+            with self._lock:
+                self._repeated.popleft()
+                more = bool(self._repeated)
+            if more:
+                self._repeat_next()
+            try:
+                future.set_result(submitted.result())
+            except BaseException as error:
+                future.set_exception(error)
+
+        try:
+            submitted = self._sandbox.submit(run)
+        except Exception as error:
+            submitted = Future()
+            submitted.set_exception(error)
+        submitted.add_done_callback(done)
+
     def _settle(
         self, fingerprint: str, future: Future[Verdict], outcome: Verdict | Exception
     ) -> None:
@@ -215,7 +258,7 @@ class _Judgement:
                 runs = self._step(futures)
                 if runs is None:
                     return
-                futures = [self._judge._sandbox.submit(run) for run in runs]
+                futures = [self._judge._run(run) for run in runs]
                 if not self._all_done(futures):
                     return
         except (SandboxClosedError, CancelledError):
@@ -334,6 +377,9 @@ def _judge_tests(
         found[CallTest] = yield from _judge_call_tests(problem, program, scratch)
     if CodeTest in kinds:
         found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
+    if InteractiveTest in kinds:
+        results = yield from judge_interactive_tests(problem, program, scratch=scratch)
+        found[InteractiveTest] = results
     if StdioTest in kinds:
         found[StdioTest] = yield from _judge_stdio_tests(problem, program, scratch)
     queues = {kind: iter(results) for kind, results in found.items()}
@@ -342,29 +388,53 @@ def _judge_tests(
 
 def _judge_call_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
-    calls = [Call(t.entry_point or problem.entry_point, t.call_text) for t in tests]
+    calls = [
+        # Only where they are looked at: sending arguments back costs as much as sending the value.
+        Call(t.entry_point or problem.entry_point, t.call_text, arguments_after=True)
+        if t.expected_args
+        else Call(t.entry_point or problem.entry_point, t.call_text)
+        for t in tests
+    ]
     outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch)
     if isinstance(outcomes, Outcome):
         return [TestResult(outcomes.status, message=outcomes.error)] * len(tests)
-    results = []
     public = {id(t) for t in problem.public_tests}
-    for test, outcome in zip(tests, outcomes, strict=True):
-        if outcome.status is not Status.ACCEPTED:
-            results.append(TestResult(outcome.status, message=outcome.error))
-        elif plain_matches(test.expected_data, outcome.value, problem.comparison):
-            results.append(TestResult(Status.ACCEPTED))
-        else:
-            message = "a hidden test failed"
-            if id(test) in public:
-                message = f"{_shown_call(problem, test)}: expected {_short(test.expected)}, got "
-                message += _short_json(outcome.value)
-            results.append(TestResult(Status.WRONG_ANSWER, message=message))
-    return results
+    return [
+        _call_result(problem, test, outcome, shown=id(test) in public)
+        for test, outcome in zip(tests, outcomes, strict=True)
+    ]
+
+
+def _call_result(problem: Problem, test: CallTest, outcome: Outcome, *, shown: bool) -> TestResult:
+    if outcome.status is not Status.ACCEPTED:
+        return TestResult(outcome.status, message=outcome.error)
+    looks = [("", test.expected, test.expected_data, outcome.value)] if test.compares_value else []
+    for name, data in test.expected_args_data.items():
+        got = _argument(outcome.arguments, name)
+        looks.append((f"argument {name!r} to be ", test.expected_args[name], data, got))
+    rules = problem.comparison
+    wrong = next((look for look in looks if not plain_matches(look[2], look[3], rules)), None)
+    if wrong is None:
+        return TestResult(Status.ACCEPTED)
+    what, wanted, _, got = wrong
+    message = uncrossed(got) or "a hidden test failed"
+    if shown:
+        call = _shown_call(problem, test)
+        message = f"{call}: expected {what}{_short(wanted)}, got {_short_json(got)}"
+    return TestResult(Status.WRONG_ANSWER, message=message)
+
+
+def _argument(arguments: Any, name: int | str) -> Any:
+    """Returns an argument as it was after the call, from `[args, kwargs]`, which may be forged."""
+    try:
+        args, kwargs = arguments
+        return args[name] if isinstance(name, int) else dict(kwargs["dict"])[name]
+    except (TypeError, ValueError, LookupError):
+        return {"opaque": "nothing"}
 
 
 def _judge_stdio_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, StdioTest)]
-    public = {id(t) for t in problem.public_tests}
     results: list[TestResult] = []
     while len(results) < len(tests):
         # The first alone: a program that does not even compile is run once, not once a test.
@@ -382,20 +452,37 @@ def _judge_stdio_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
                 scratch=scratch)
             for t in chunk
         ]  # fmt: skip
-        for test, result in zip(chunk, (yield runs), strict=True):
-            results.append(_stdio_result(problem, test, result, shown=id(test) in public))
+        results += yield from _stdio_results(problem, chunk, (yield from on_time(runs)))
     return results
 
 
-def _stdio_result(
-    problem: Problem, test: StdioTest, result: RunResult, *, shown: bool
-) -> TestResult:
+def _stdio_results(problem: Problem, tests: list[StdioTest], results: list[RunResult]) -> _Steps:
+    """Returns one result per test: from the checker, where there is one and something to check."""
+    public = {id(t) for t in problem.public_tests}
+    ended = [_how_it_ended(result) for result in results]
+    if problem.checker is not None:
+        pairs = zip(tests, results, ended, strict=True)
+        cases = [(test, result) for test, result, failure in pairs if failure is None]
+        checked = iter((yield from check_outputs(problem, problem.checker, cases)))
+        return [failure or next(checked) for failure in ended]
+    return [
+        failure or _compared(problem, test, result, shown=id(test) in public)
+        for test, result, failure in zip(tests, results, ended, strict=True)
+    ]
+
+
+def _how_it_ended(result: RunResult) -> TestResult | None:
+    """Returns why a run has no output to look at, or None."""
     compile_error = result.message("compile_error")
     if isinstance(compile_error, str):
         return TestResult(Status.COMPILE_ERROR, result.cpu_time_s, compile_error)
     if result.exit_code != 0:
         status, message = end_status(result)
         return TestResult(status, result.cpu_time_s, message)
+    return None
+
+
+def _compared(problem: Problem, test: StdioTest, result: RunResult, *, shown: bool) -> TestResult:
     text = result.stdout.decode("utf-8", "replace")
     if stdout_matches(test.output, text, problem.comparison):
         return TestResult(Status.ACCEPTED, result.cpu_time_s)
