@@ -23,7 +23,7 @@ from dataclasses import replace
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
 from . import guest_protocol as protocol
 from .launch import Launcher
-from .run import Ended, Order, Run, RunResult, Sandbox
+from .run import Done, Ended, Order, Run, RunResult, Sandbox
 from .worker import Active, Service, Stream, Task, Worker, explain_failed_start, parse_messages
 
 __all__ = ["WorkerPool"]
@@ -112,20 +112,33 @@ class WorkerPool(Sandbox):
 
     def submit(self, run: Run | Order) -> Future[RunResult]:
         """Returns a future of the run's result; see Sandbox."""
+        future: Future[RunResult] = Future()
+
+        def done(outcome: RunResult | BaseException) -> None:
+            if isinstance(outcome, BaseException):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self._enqueue(Task(run, done, future.set_running_or_notify_cancel))
+        return future
+
+    def start(self, run: Run | Order, done: Done) -> None:
+        """Starts a run whose result `done` is told, in the pool's own thread; see Sandbox."""
+        self._enqueue(Task(run, done))
+
+    def _enqueue(self, task: Task) -> None:
         if os.getpid() != self._owner:
             raise SandboxError(
                 "this sandbox belongs to another process; make one in each process, after the fork"
             )
-        future: Future[RunResult] = Future()
         with self._lock:
             if self._broken is not None:
                 raise self._broken
             if self._closing:
                 raise SandboxClosedError("submitted to a closed sandbox; make a new one")
-            queue = self._queue if isinstance(run, Run) else self._orders
-            queue.append(Task(run, future))
+            (self._queue if isinstance(task.run, Run) else self._orders).append(task)
             self._wake()
-        return future
 
     def _wake(self) -> None:
         """Makes the pool's thread look at its queue; the lock is held."""
@@ -204,9 +217,7 @@ class WorkerPool(Sandbox):
     def _deliver(self) -> None:
         done, self._done = self._done, []
         for task, result in done:
-            # A callback that raises SystemExit must not end everybody's pool.
-            with contextlib.suppress(BaseException):
-                task.future.set_result(result)
+            task.tell(result)
 
     def _assign(self) -> None:
         while (
@@ -228,7 +239,7 @@ class WorkerPool(Sandbox):
             while worker.alive and self._queue and worker.task is None:
                 with self._lock:
                     task = self._queue.popleft()
-                if task.tries or task.future.set_running_or_notify_cancel():
+                if task.wanted():
                     self._start(worker, task)
 
     def _next_order(self, worker: Worker) -> Task | None:
@@ -479,7 +490,7 @@ class WorkerPool(Sandbox):
     def _start_order(self, worker: Worker, task: Task) -> None:
         order = task.run
         assert isinstance(order, Order)
-        if not task.tries and not task.future.set_running_or_notify_cancel():
+        if not task.wanted():
             return
         task.tries += 1
         worker.orders[order.service] = task
@@ -613,7 +624,7 @@ class WorkerPool(Sandbox):
             self._start_failed(explain_failed_start(why, said, self._launcher.isolated))
         for task in tasks:
             if task.tries >= _TRIES or self._broken is not None:
-                task.future.set_exception(
+                task.tell(
                     SandboxError(
                         f"a run failed on {task.tries} workers: {why}; see coding-envs doctor"
                     )
@@ -642,8 +653,8 @@ class WorkerPool(Sandbox):
             waiting = [*self._queue, *self._orders]
             self._queue, self._orders = collections.deque(), collections.deque()
         for task in waiting:
-            if task.tries or task.future.set_running_or_notify_cancel():
-                task.future.set_exception(broken)
+            if task.wanted():
+                task.tell(broken)
 
     def _disown(self) -> None:
         if not self._thread.is_alive() and self._closing:
@@ -689,8 +700,8 @@ class WorkerPool(Sandbox):
             self._orders.clear()
         closed = SandboxClosedError("the sandbox was closed before the run ended")
         for task in tasks:
-            if task.tries or task.future.set_running_or_notify_cancel():
-                task.future.set_exception(closed)
+            if task.wanted():
+                task.tell(closed)
         if not self._first.done():
             self._first.set_exception(closed)
         self._epoll.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import marshal
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,7 +16,7 @@ from .. import plain_data
 from ..errors import InvalidValueError
 from ..problem import Limits
 
-__all__ = ["Call", "Ended", "Order", "Run", "RunResult", "Sandbox"]
+__all__ = ["Call", "Done", "Ended", "Order", "Run", "RunResult", "Sandbox"]
 
 
 class Ended(StrEnum):
@@ -171,6 +171,10 @@ class RunResult:
         return next((m[key] for m in self.messages if key in m), None)
 
 
+Done = Callable[[RunResult | BaseException], None]
+"""Told the result of a run, or why there is none."""
+
+
 class Sandbox(ABC):
     """Runs programs. Everything else is built on this one method."""
 
@@ -181,6 +185,18 @@ class Sandbox(ABC):
         Raises:
           SandboxClosedError: the sandbox was closed.
         """
+
+    def start(self, run: Run | Order, done: Done) -> None:
+        """Does as `submit`, and tells `done`, which is called once, in any thread."""
+
+        def tell(future: Future[RunResult]) -> None:
+            try:
+                outcome: RunResult | BaseException = future.result()
+            except BaseException as error:
+                outcome = error
+            done(outcome)
+
+        self.submit(run).add_done_callback(tell)
 
     @abstractmethod
     def close(self) -> None:

@@ -12,13 +12,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .launch import Launcher
-from .run import Order, Run, RunResult
+from .run import Done, Order, Run, RunResult
 
 __all__ = [
     "Active",
@@ -35,13 +34,25 @@ _END_S = 3.0  # for an idle worker to end by itself on a loaded machine; then it
 _BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Task:
     """One submitted run, or order, on its way."""
 
     run: Run | Order
-    future: Future[RunResult]
+    done: Done
+    begin: Callable[[], bool] | None = None  # returns False where nobody wants it any more
     tries: int = 0
+
+    def wanted(self) -> bool:
+        """Returns False where it has been cancelled; it cannot be from now on."""
+        return self.tries > 0 or self.begin is None or self.begin()
+
+    def tell(self, outcome: RunResult | BaseException) -> None:
+        """Tells the caller; one that raises, even SystemExit, must not end everybody's pool."""
+        try:  # noqa: SIM105 -- on the path of every run
+            self.done(outcome)
+        except BaseException:
+            pass
 
 
 class Stream:
