@@ -299,7 +299,7 @@ def run(name: str, names: Mapping[str, Any]) -> None:
         given = {key: value for part in row for key, value in part.items()}
         for params in itertools.product(*(f.params for f in wanted)):
             chosen = {f.name: p for f, p in zip(wanted, params, strict=True)}
-            _Run(names, found if owner else None, fixtures, given, chosen).run(function)
+            _Run(names, found if owner else None, fixtures, dict(given), chosen).run(function)
 
 
 def _marks_of(names: Mapping[str, Any]) -> list[_Mark]:
