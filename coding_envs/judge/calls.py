@@ -8,12 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 from ..problem import Limits
-from ..sandbox import Call, Ended, Run, RunResult
+from ..sandbox import Call, Ended, Order, Run, RunResult
 from ..verdict import Status
 
 __all__ = ["Again", "Outcome", "Plan", "call_all", "end_status", "on_time", "uncrossed"]
 
-Plan = Generator[list[Run], list[RunResult], Any]
+Plan = Generator[Sequence[Run | Order], list[RunResult], Any]
 """A judging step: yields runs that may go on side by side, gets their results, returns its own."""
 
 _MAX_LOOKS = 10_000  # parts of a value that are looked at for what to say of it
@@ -29,7 +29,9 @@ class Again(Run):
     """A run that is repeated because its time was in doubt: no other such run beside it."""
 
 
-def on_time(runs: list[Run]) -> Generator[list[Run], list[RunResult], list[RunResult]]:
+def on_time(
+    runs: Sequence[Run],
+) -> Generator[Sequence[Run | Order], list[RunResult], list[RunResult]]:
     """Runs programs within their CPU limits; one whose time is in doubt gets a second chance.
 
     In doubt is a run that ended by itself within a tenth beyond its limit, and one that was stopped
@@ -134,7 +136,7 @@ def error_status(error: str) -> Status:
 
 def call_all(
     program: str, calls: Sequence[Call], limits: Limits, *, setup: str = "", scratch: bool = False
-) -> Generator[list[Run], list[RunResult], list[Outcome] | Outcome]:
+) -> Generator[Sequence[Run | Order], list[RunResult], list[Outcome] | Outcome]:
     """Makes all calls, in one run unless one of them ends the process.
 
     Returns:

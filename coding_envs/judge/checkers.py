@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..problem import InteractiveTest, JudgeProgram, Problem, StdioTest
-from ..sandbox import Ended, Run, RunResult
+from ..sandbox import Ended, Order, Run, RunResult
 from ..verdict import Status, TestResult
 from .calls import end_status, on_time
 
@@ -35,7 +35,7 @@ _MAX_TIME_OUTS = 2
 _PIPE_ERRORS = ("BrokenPipeError", "EOFError", "ConnectionResetError")
 _SIGPIPE = 13
 
-_Steps = Generator[list[Run], list[RunResult], list[TestResult]]
+_Steps = Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..problem import CodeTest, Limits, Problem
-from ..sandbox import Call, Run, RunResult
+from ..sandbox import Call, Order, Run, RunResult
 from ..verdict import Status, TestResult
 from .calls import Outcome, call_all, end_status, uncrossed
 
 __all__ = ["Recordings", "judge_code_tests"]
 
+_TESTER = "coding_envs_tester:answer"
 _MAX_ROUNDS = 64  # without a reference each call that depends on an earlier one takes a round
 _RECORD_LIMITS = Limits(cpu_time_s=10.0, memory_bytes=1 << 30, output_bytes=64 << 20)
 _NO_ANSWER = {"error": "", "kind": "RuntimeError"}
@@ -50,7 +51,7 @@ class Recording:
 Recordings = dict[str, list[Recording] | str]
 """Problem fingerprint -> per test, what it calls; or why that cannot be found out."""
 
-_Steps = Generator[list[Run], list[RunResult], Any]
+_Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
 
 class _TesterError(Exception):
@@ -59,7 +60,7 @@ class _TesterError(Exception):
 
 def judge_code_tests(
     problem: Problem, program: str, recordings: Recordings, *, scratch: bool
-) -> Generator[list[Run], list[RunResult], list[TestResult]]:
+) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Returns one result per test, in the problem's order."""
     tests = [t for t in problem.tests if isinstance(t, CodeTest)]
     spec = {
@@ -134,7 +135,7 @@ def _judge_group(
     errors = {i: r.error for i, r in zip(members, recorded, strict=True)}
     for _ in range(_MAX_ROUNDS):
         open_tests = list(wanted)
-        calls = [_as_call(*call) for i in open_tests for call in wanted[i]]
+        calls = [Call(*call) for i in open_tests for call in wanted[i]]
         # Even without a call to make the program must load.
         outcomes = yield from call_all(program, calls, problem.limits, setup=setup, scratch=scratch)
         if isinstance(outcomes, Outcome):
@@ -174,13 +175,6 @@ def _judge_group(
     return [results.get(i, failure) for i in members]
 
 
-def _as_call(expression: str, arguments: str | None, after: bool) -> Call:
-    # Only where it is wanted: sending arguments back costs as much as sending the value.
-    return (
-        Call(expression, arguments, arguments_after=True) if after else Call(expression, arguments)
-    )
-
-
 def _as_message(outcome: Outcome, arguments: str | None) -> dict[str, Any]:
     if outcome.status is Status.ACCEPTED:
         message = {"value": outcome.value}
@@ -217,18 +211,13 @@ def _replay_limits(problem: Problem) -> Limits:
 
 
 def _ask_tester(order: dict[str, Any], limits: Limits) -> _Steps:
-    arguments = json.dumps([[json.dumps(order)], {"dict": []}])
-    run = Run(
-        "from coding_envs_tester import main",
-        calls=(Call("main", arguments),),
-        limits=limits,
-    )
-    (result,) = yield [run]
-    value = result.message("value")
-    if not isinstance(value, str):
-        error = result.message("error")
-        raise _TesterError(f"the test code failed: {error or end_status(result)[1]}")
+    (result,) = yield [Order(_TESTER, json.dumps(order).encode(), limits)]
+    if result.reply is None:
+        raise _TesterError(f"the test code failed: {end_status(result)[1]}")
     try:
-        return json.loads(value)
+        reply = json.loads(result.reply)
     except (ValueError, RecursionError) as error:
         raise _TesterError(f"the test code forged its report: {error}") from None
+    if isinstance(reply, dict):
+        raise _TesterError(f"the test code failed: {reply.get('error')}")
+    return reply

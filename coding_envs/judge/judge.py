@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from importlib import resources
@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from ..errors import InvalidValueError, SandboxClosedError, SandboxError
 from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
-from ..sandbox import Call, Run, RunResult, Sandbox, make_sandbox
+from ..sandbox import Call, Order, Run, RunResult, Sandbox, make_sandbox
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
 from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
@@ -45,7 +45,7 @@ _WRITES_FILES = re.compile(
     r"|shelve|dbm|zipfile|tarfile|gzip|bz2|lzma)\b"
 )
 
-_Steps = Generator[list[Run], list[RunResult], Any]
+_Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
 
 class Judge:
@@ -80,7 +80,7 @@ class Judge:
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
-        self._repeated: collections.deque[tuple[Run, Future[RunResult]]] = collections.deque()
+        self._repeated: collections.deque[tuple[Again, Future[RunResult]]] = collections.deque()
 
     @property
     def workers(self) -> int:
@@ -174,7 +174,7 @@ class Judge:
 
     # --- called by a _Judgement ------------------------------------------------------------------
 
-    def _run(self, run: Run) -> Future[RunResult]:
+    def _run(self, run: Run | Order) -> Future[RunResult]:
         """Submits a run; those that are repeated go on one at a time."""
         if not isinstance(run, Again):
             return self._sandbox.submit(run)
@@ -269,7 +269,7 @@ class _Judgement:
         except Exception as error:
             self._fail(Status.JUDGE_ERROR, f"the judge failed: {type(error).__name__}: {error}")
 
-    def _step(self, futures: list[Future[RunResult]] | None) -> list[Run] | None:
+    def _step(self, futures: list[Future[RunResult]] | None) -> Sequence[Run | Order] | None:
         """Returns the next runs, or None where the verdict has been given."""
         try:
             if futures is None:
@@ -369,7 +369,7 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
 
 def _judge_tests(
     problem: Problem, program: str, recordings: Recordings, *, scratch: bool
-) -> Generator[list[Run], list[RunResult], list[TestResult]]:
+) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Judges the tests of each kind in turn; returns one result per test, in their order."""
     kinds = {type(t) for t in problem.tests}
     found: dict[type, list[TestResult]] = {}
@@ -389,10 +389,7 @@ def _judge_tests(
 def _judge_call_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
     calls = [
-        # Only where they are looked at: sending arguments back costs as much as sending the value.
-        Call(t.entry_point or problem.entry_point, t.call_text, arguments_after=True)
-        if t.expected_args
-        else Call(t.entry_point or problem.entry_point, t.call_text)
+        Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
         for t in tests
     ]
     outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch)
