@@ -148,6 +148,8 @@ class RunResult:
       messages: what the jailed interpreter and the program sent on the run's channel, JSON data.
         The program may have written any of them: they are its claims, never facts.
       cpu_time_s, wall_time_s: seconds.
+      ended_at: when its end was learned, seconds of the host's monotonic clock; of a run and its
+        peer, who ended first: neither notices the other's end before.
       peak_memory_bytes: the largest resident size.
       reply: what a service answered to an order, or None.
       peer: what was measured of the run's peer, or None.
@@ -161,6 +163,7 @@ class RunResult:
     messages: tuple[dict[str, Any], ...] = ()
     cpu_time_s: float = 0.0
     wall_time_s: float = 0.0
+    ended_at: float = 0.0
     peak_memory_bytes: int = 0
     reply: bytes | None = None
     peer: RunResult | None = None
