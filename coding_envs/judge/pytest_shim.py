@@ -136,7 +136,7 @@ class approx:  # noqa: N801 -- pytest's name
         return self._near(self.expected, actual)
 
     def _near(self, expected: Any, actual: Any) -> bool:
-        if hasattr(expected, "tolist") and hasattr(expected, "shape"):
+        if hasattr(expected, "tolist") and getattr(expected, "shape", ()):
             return getattr(actual, "shape", None) == expected.shape and self._near(
                 expected.tolist(), actual.tolist()
             )
@@ -318,14 +318,16 @@ def _rows(mark: _Mark) -> list[dict[str, Any]]:
     except TypeError as error:
         raise UnsupportedError(f"pytest.mark.parametrize: {error}") from None
     names = bound["argnames"]
+    bare = False
     if isinstance(names, str):
         names = [part.strip() for part in names.split(",") if part.strip()]
+        bare = len(names) == 1
     rows = []
     for row in bound["argvalues"]:
         if isinstance(row, _Parameters):
             values = row.values
         else:
-            values = (row,) if len(names) == 1 else tuple(row)
+            values = (row,) if bare else tuple(row)
         if len(values) != len(names):
             raise UnsupportedError(
                 f"pytest.mark.parametrize with {len(values)} of {len(names)} values"
