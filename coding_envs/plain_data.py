@@ -36,7 +36,7 @@ import math
 import re
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 try:
@@ -261,6 +261,8 @@ def _encode_library(value: Any, kind: type, depth: int, opaque: bool, left: list
     if issubclass(kind, deque):
         items = _encode_all(list(deque.__iter__(value)), depth, opaque, left)
         return {"deque": [items, deque.__dict__["maxlen"].__get__(value)]}
+    if kind is _Items:
+        return {"iterator": [_encode_all(value.left[::-1], depth, opaque, left), value.whole]}
     if kind is _DictKeys:
         return {"dict_keys": _encode_all(list(value), depth, opaque, left)}
     if kind is _DictValues:
@@ -467,12 +469,23 @@ def _decode_default_dict(body: Any, depth: int) -> Any:
 
 def _decode_iterator(body: Any, depth: int) -> Any:
     items, whole = body
-    return _items(_decode_all(items, depth), whole is True)
+    return _Items(_decode_all(items, depth), whole is True)
 
 
-def _items(items: list[Any], whole: bool) -> Iterator[Any]:
-    yield from items
-    if not whole:
+class _Items:
+    """The items of an iterator that crossed; it can cross again."""
+
+    def __init__(self, items: list[Any], whole: bool) -> None:
+        self.left, self.whole = items[::-1], whole
+
+    def __iter__(self) -> _Items:
+        return self
+
+    def __next__(self) -> Any:
+        if self.left:
+            return self.left.pop()
+        if self.whole:
+            raise StopIteration
         raise TruncatedError(f"an iterator crosses as its first {MAX_ITEMS} items")
 
 

@@ -19,6 +19,7 @@ from ..problem import CodeTest, Limits, Problem
 from ..sandbox import Call, Order, Run, RunResult
 from ..verdict import Status, TestResult
 from .calls import Outcome, call_all, end_status, uncrossed
+from .objects import SETUP
 
 __all__ = ["Recordings", "judge_code_tests"]
 
@@ -40,11 +41,13 @@ class Recording:
       as_source: True where the arguments are made of the program's own classes, or of what its
         set-up made: such calls are evaluated in the program's process from their source. It holds
         arguments only, never an expected value.
+      objects: True where the program's process has to keep objects for the test: see `objects.py`.
       error: why the test fails even around the reference, or "".
     """
 
     calls: tuple[_Call, ...]
     as_source: bool
+    objects: bool = False
     error: str = ""
 
 
@@ -72,9 +75,11 @@ def judge_code_tests(
     try:
         recorded = yield from _recorded(problem, spec, tests, recordings)
         # Tests with a set-up of their own need a process of their own.
-        groups: dict[tuple[str, bool], list[int]] = {}
+        groups: dict[tuple[Any, ...], list[int]] = {}
         for index, (test, recording) in enumerate(zip(tests, recorded, strict=True)):
-            groups.setdefault((test.program_setup, recording.as_source), []).append(index)
+            # Objects are counted from 0 in each test: a process of its own for each of those.
+            own = index if recording.objects else -1
+            groups.setdefault((test.program_setup, recording.as_source, own), []).append(index)
         for members in groups.values():
             group = yield from _judge_group(
                 problem, program, spec, members, [recorded[i] for i in members], scratch
@@ -95,7 +100,9 @@ def _recorded(
         raise _TesterError(known)
     if known is None:
         reports: list[dict[str, Any]]
-        reports = [{"calls": [], "uncrossable": False, "error": ""} for _ in tests]
+        reports = [
+            {"calls": [], "uncrossable": False, "objects": False, "error": ""} for _ in tests
+        ]
         if problem.solutions:
             try:
                 reports = yield from _ask_tester({**spec, "order": "record"}, _RECORD_LIMITS)
@@ -113,8 +120,9 @@ def _recorded(
             rows = zip(by_source, sources, calls, strict=True)
             calls = [source if by else made for by, source, made in rows]
         errors = ["" if by else r["error"] for by, r in zip(by_source, reports, strict=True)]
-        columns = zip(calls, by_source, errors, strict=True)
-        known = [Recording(tuple(made), by, error) for made, by, error in columns]
+        objects = [r["objects"] for r in reports]
+        columns = zip(calls, by_source, objects, errors, strict=True)
+        known = [Recording(tuple(made), *rest) for made, *rest in columns]
         recordings[key] = known
     return known
 
@@ -131,6 +139,8 @@ def _judge_group(
     results: dict[int, TestResult] = {}
     as_source = recorded[0].as_source
     setup = spec["tests"][members[0]].get("program_setup", "")
+    if recorded[0].objects:
+        setup = f"{setup}\n{SETUP}"
     wanted = {i: list(r.calls) for i, r in zip(members, recorded, strict=True)}
     errors = {i: r.error for i, r in zip(members, recorded, strict=True)}
     for _ in range(_MAX_ROUNDS):

@@ -136,7 +136,7 @@ class approx:  # noqa: N801 -- pytest's name
         return self._near(self.expected, actual)
 
     def _near(self, expected: Any, actual: Any) -> bool:
-        if hasattr(expected, "tolist") and getattr(expected, "shape", ()):
+        if hasattr(expected, "tolist") and getattr(expected, "shape", None):
             return getattr(actual, "shape", None) == expected.shape and self._near(
                 expected.tolist(), actual.tolist()
             )
