@@ -55,6 +55,7 @@ __all__ = [
     "decode",
     "dumps",
     "encode",
+    "has_too_many_parts",
     "is_rich",
     "loads",
 ]
@@ -376,9 +377,9 @@ def _decode(data: Any, depth: int) -> Any:
 def _decode_all(items: Any, depth: int) -> list[Any]:
     if type(items) is not list:
         raise TypeError("a list is wanted")
-    if set(map(type, items)) <= _JSON_SCALARS:
+    if len(items) >= _MANY and set(map(type, items)) <= _JSON_SCALARS:
         return items.copy()
-    return [_decode(v, depth) for v in items]
+    return [v if type(v) in _JSON_SCALARS else _decode(v, depth) for v in items]
 
 
 def _decode_pairs(items: Any, depth: int) -> list[tuple[Any, Any]]:
@@ -587,6 +588,15 @@ def loads(text: str | bytes) -> Any:
         if isinstance(error, PlainDataError):
             raise
         raise PlainDataError(f"malformed plain data: {str(error)[:100]}") from None
+
+
+def has_too_many_parts(text: bytes) -> bool:
+    """Returns True where JSON text holds more lists and objects than `encode` lets through.
+
+    So says a look at the text, which takes a hundredth of the time that parsing it would; brackets
+    within strings count as well.
+    """
+    return text.count(b"[") + text.count(b"{") > 2 * MAX_PARTS  # two where a part has a tag
 
 
 def is_rich(text: str) -> bool:

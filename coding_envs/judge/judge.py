@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from ..errors import InvalidValueError, SandboxClosedError, SandboxError
 from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
-from ..sandbox import Call, Order, Run, RunResult, Sandbox, make_sandbox
+from ..sandbox import Call, Done, Order, Run, RunResult, Sandbox, make_sandbox
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
 from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
@@ -80,7 +80,7 @@ class Judge:
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
-        self._repeated: collections.deque[tuple[Again, Future[RunResult]]] = collections.deque()
+        self._repeated: collections.deque[tuple[Run, Done]] = collections.deque()
 
     @property
     def workers(self) -> int:
@@ -135,7 +135,7 @@ class Judge:
                 return future
             if self._cache is not None:
                 self._pending[fingerprint] = []
-        _Judgement(self, problem, program, fingerprint, future).start()
+        _Judgement(self, problem, program, fingerprint, future).advance()
         return future
 
     def judge(self, problem: Problem, program: str) -> Verdict:
@@ -145,6 +145,9 @@ class Judge:
     def judge_many(self, pairs: Iterable[tuple[Problem, str]]) -> list[Verdict]:
         """Returns the verdicts on (problem, program) pairs, in order; see `submit`."""
         futures = [self.submit(problem, program) for problem, program in pairs]
+        # Waited for in reverse: mostly the last one wakes this thread, instead of each.
+        for future in reversed(futures):
+            future.result()
         return [future.result() for future in futures]
 
     async def judge_async(self, problem: Problem, program: str) -> Verdict:
@@ -174,38 +177,32 @@ class Judge:
 
     # --- called by a _Judgement ------------------------------------------------------------------
 
-    def _run(self, run: Run | Order) -> Future[RunResult]:
-        """Submits a run; those that are repeated go on one at a time."""
+    def _start(self, run: Run | Order, done: Done) -> None:
+        """Starts a run; those that are repeated go on one at a time."""
         if not isinstance(run, Again):
-            return self._sandbox.submit(run)
-        future: Future[RunResult] = Future()
+            self._sandbox.start(run, done)
+            return
         with self._lock:
-            self._repeated.append((run, future))
+            self._repeated.append((run, done))
             first = len(self._repeated) == 1
         if first:
             self._repeat_next()
-        return future
 
     def _repeat_next(self) -> None:
-        run, future = self._repeated[0]
+        run, done = self._repeated[0]
 
-        def done(submitted: Future[RunResult]) -> None:
+        def ended(outcome: RunResult | BaseException) -> None:
             with self._lock:
                 self._repeated.popleft()
                 more = bool(self._repeated)
             if more:
                 self._repeat_next()
-            try:
-                future.set_result(submitted.result())
-            except BaseException as error:
-                future.set_exception(error)
+            done(outcome)
 
         try:
-            submitted = self._sandbox.submit(run)
+            self._sandbox.start(run, ended)
         except Exception as error:
-            submitted = Future()
-            submitted.set_exception(error)
-        submitted.add_done_callback(done)
+            ended(error)
 
     def _settle(
         self, fingerprint: str, future: Future[Verdict], outcome: Verdict | Exception
@@ -242,24 +239,32 @@ class _Judgement:
         scratch = _WRITES_FILES.search(program) is not None
         self._steps = _judge_tests(problem, program, judge._recordings, scratch=scratch)
         self._results: list[RunResult] = []
+        self._runs = 0
         self._started = time.monotonic()
         self._lock = threading.Lock()
+        self._remaining = 0
+        self._outcomes: list[RunResult | BaseException | None] = []
 
-    def start(self) -> None:
-        self._advance(None)
-
-    def _advance(self, futures: list[Future[RunResult]] | None) -> None:
+    def advance(self) -> None:
         """Takes steps while their runs have ended; then whoever ends the last one goes on.
 
         Runs in the submitter's thread first, then in the sandbox's.
         """
         try:
             while True:
-                runs = self._step(futures)
-                if runs is None:
+                results = self._take()
+                try:
+                    # A generator that has just been made takes only None.
+                    runs = self._steps.send(results) if results else next(self._steps)
+                except StopIteration as stop:
+                    self._finish(stop.value)
                     return
-                futures = [self._judge._run(run) for run in runs]
-                if not self._all_done(futures):
+                self._outcomes = [None] * len(runs)
+                self._remaining = len(runs) + 1  # one for this thread, so that nothing recurses
+                for index, run in enumerate(runs):
+                    self._runs += isinstance(run, Run)
+                    self._judge._start(run, functools.partial(self._done, index))
+                if not self._count_down():
                     return
         except (SandboxClosedError, CancelledError):
             closed = SandboxClosedError("the sandbox was closed before the verdict")
@@ -269,45 +274,27 @@ class _Judgement:
         except Exception as error:
             self._fail(Status.JUDGE_ERROR, f"the judge failed: {type(error).__name__}: {error}")
 
-    def _step(self, futures: list[Future[RunResult]] | None) -> Sequence[Run | Order] | None:
-        """Returns the next runs, or None where the verdict has been given."""
-        try:
-            if futures is None:
-                return next(self._steps)
-            results = self._take(futures)
-            return self._steps.send(results)
-        except StopIteration as stop:
-            self._finish(stop.value)
-            return None
+    def _done(self, index: int, outcome: RunResult | BaseException) -> None:
+        self._outcomes[index] = outcome
+        if self._count_down():
+            self.advance()
 
-    def _take(self, futures: list[Future[RunResult]]) -> list[RunResult]:
-        try:
-            results = [future.result() for future in futures]
-        except (SandboxError, CancelledError):
-            raise
-        except Exception as error:  # a fault of the sandbox, whatever it is called
-            raise SandboxError(f"{type(error).__name__}: {error}") from error
+    def _count_down(self) -> bool:
+        """Returns True for whoever ends the last of this step's runs."""
+        with self._lock:
+            self._remaining -= 1
+            return self._remaining == 0
+
+    def _take(self) -> list[RunResult]:
+        results = []
+        for outcome in self._outcomes:
+            if isinstance(outcome, (SandboxError, CancelledError)):
+                raise outcome
+            if not isinstance(outcome, RunResult):  # a fault of the sandbox, whatever its name
+                raise SandboxError(f"{type(outcome).__name__}: {outcome}")
+            results.append(outcome)
         self._results += results
-        with self._judge._lock:
-            self._judge._executions += len(results)
         return results
-
-    def _all_done(self, futures: list[Future[RunResult]]) -> bool:
-        """Returns True where all have ended already; else the last one to end goes on."""
-        remaining = [len(futures) + 1]  # one more for this thread, so that no callback recurses
-
-        def count_down() -> bool:
-            with self._lock:
-                remaining[0] -= 1
-                return remaining[0] == 0
-
-        def one_done(_future: Future[RunResult]) -> None:
-            if count_down():
-                self._advance(futures)
-
-        for future in futures:
-            future.add_done_callback(one_done)
-        return count_down()
 
     def _fail(self, status: Status, message: str) -> None:
         tests = (TestResult(status),) * len(self._problem.tests)
@@ -331,9 +318,11 @@ class _Judgement:
             cpu_time_s=sum(r.cpu_time_s for r in results),
             wall_time_s=time.monotonic() - self._started,
             peak_memory_bytes=max((r.peak_memory_bytes for r in results), default=0),
-            runs=len(results),
+            runs=self._runs,
             fingerprint=self._fingerprint,
         )
+        with self._judge._lock:
+            self._judge._executions += self._runs
         self._judge._settle(self._fingerprint, self._future, verdict)
 
 
@@ -389,10 +378,11 @@ def _judge_tests(
 
 def _judge_call_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
-    calls = [
+    # Arguments only where they are looked at: sending them back costs as much as the value.
+    calls = tuple(
         Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
         for t in tests
-    ]
+    )
     outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch)
     if isinstance(outcomes, Outcome):
         return [TestResult(outcomes.status, message=outcomes.error)] * len(tests)

@@ -136,10 +136,10 @@ class approx:  # noqa: N801 -- pytest's name
         return self._near(self.expected, actual)
 
     def _near(self, expected: Any, actual: Any) -> bool:
-        if hasattr(expected, "tolist") and getattr(expected, "shape", None):
-            return getattr(actual, "shape", None) == expected.shape and self._near(
-                expected.tolist(), actual.tolist()
-            )
+        shape = getattr(expected, "shape", ())
+        if hasattr(expected, "tolist") and shape:
+            same = getattr(actual, "shape", None) == shape
+            return same and self._near(expected.tolist(), actual.tolist())
         if isinstance(expected, Mapping):
             return (
                 isinstance(actual, Mapping)

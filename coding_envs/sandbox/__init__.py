@@ -25,10 +25,11 @@ from ..errors import UnknownNameError
 from .fake import FakeSandbox
 from .launch import BareLauncher, NsjailLauncher, nsjail_path
 from .pool import WorkerPool
-from .run import Call, Ended, Order, Run, RunResult, Sandbox
+from .run import Call, Done, Ended, Order, Run, RunResult, Sandbox
 
 __all__ = [
     "Call",
+    "Done",
     "Ended",
     "FakeSandbox",
     "Order",

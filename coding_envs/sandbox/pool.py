@@ -8,6 +8,7 @@ import collections
 import contextlib
 import functools
 import itertools
+import json
 import marshal
 import math
 import os
@@ -23,8 +24,8 @@ from dataclasses import replace
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
 from . import guest_protocol as protocol
 from .launch import Launcher
-from .run import Ended, Order, Run, RunResult, Sandbox
-from .worker import Active, Service, Stream, Task, Worker, explain_failed_start, parse_messages
+from .run import Done, Ended, Order, Run, RunResult, Sandbox
+from .worker import Active, Service, Stream, Task, Worker, explain_failed_start
 
 __all__ = ["WorkerPool"]
 
@@ -34,7 +35,6 @@ _GRACE_S = 1.0  # beyond a run's wall limit, then the worker itself is taken for
 _WEDGED_END_S = 0.3  # what a worker gets that is to be replaced: its run waits
 _RETRY_S = 1.0  # before a worker that did not start is tried again while others still serve
 _SCRIPT_CHANNEL_BYTES = 1 << 16  # a script's run has no answers to send, one error at most
-_EXTRA_MESSAGES = 8  # of a run, beyond one per call
 _WATCH_AFTER_S = 0.002  # most runs are over by then, and their pipes never needed watching
 _COMPILER = "guest_compiler:main"
 _COMPILE_S = 0.1  # a source that takes longer is the run's own child's affair, within its limits
@@ -45,6 +45,7 @@ _MAX_REPLY_BYTES = 64 << 20
 _SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
 _PIPE = os.O_CLOEXEC | os.O_NONBLOCK
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+_EXTRA_MESSAGES = 8  # of a run, beyond one per call
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
 _ENDS = {
@@ -112,20 +113,33 @@ class WorkerPool(Sandbox):
 
     def submit(self, run: Run | Order) -> Future[RunResult]:
         """Returns a future of the run's result; see Sandbox."""
+        future: Future[RunResult] = Future()
+
+        def done(outcome: RunResult | BaseException) -> None:
+            if isinstance(outcome, BaseException):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self._enqueue(Task(run, done, future.set_running_or_notify_cancel))
+        return future
+
+    def start(self, run: Run | Order, done: Done) -> None:
+        """Starts a run whose result `done` is told, in the pool's own thread; see Sandbox."""
+        self._enqueue(Task(run, done))
+
+    def _enqueue(self, task: Task) -> None:
         if os.getpid() != self._owner:
             raise SandboxError(
                 "this sandbox belongs to another process; make one in each process, after the fork"
             )
-        future: Future[RunResult] = Future()
         with self._lock:
             if self._broken is not None:
                 raise self._broken
             if self._closing:
                 raise SandboxClosedError("submitted to a closed sandbox; make a new one")
-            queue = self._queue if isinstance(run, Run) else self._orders
-            queue.append(Task(run, future))
+            (self._queue if isinstance(task.run, Run) else self._orders).append(task)
             self._wake()
-        return future
 
     def _wake(self) -> None:
         """Makes the pool's thread look at its queue; the lock is held."""
@@ -204,9 +218,7 @@ class WorkerPool(Sandbox):
     def _deliver(self) -> None:
         done, self._done = self._done, []
         for task, result in done:
-            # A callback that raises SystemExit must not end everybody's pool.
-            with contextlib.suppress(BaseException):
-                task.future.set_result(result)
+            task.tell(result)
 
     def _assign(self) -> None:
         while (
@@ -228,7 +240,7 @@ class WorkerPool(Sandbox):
             while worker.alive and self._queue and worker.task is None:
                 with self._lock:
                     task = self._queue.popleft()
-                if task.tries or task.future.set_running_or_notify_cancel():
+                if task.wanted():
                     self._start(worker, task)
 
     def _next_order(self, worker: Worker) -> Task | None:
@@ -281,7 +293,8 @@ class WorkerPool(Sandbox):
         if kind == b"E":
             worker.task = None
             message = {"compile_error": content.decode("utf-8", "replace")}
-            self._done.append((task, RunResult(Ended.EXITED, exit_code=1, messages=(message,))))
+            channel = json.dumps(message).encode()
+            self._done.append((task, RunResult(Ended.EXITED, exit_code=1, channel=channel)))
         else:
             self._launch(worker, task, content if kind == b"C" else None)
 
@@ -315,10 +328,12 @@ class WorkerPool(Sandbox):
         now = time.monotonic()
         deadline = now + limits.wall_limit_s + _GRACE_S
         active = Active(next(self._numbers), run, deadline, now + _WATCH_AFTER_S)
+        active.memory = joined is None
         worker.actives[active.number] = active
         streams = active.streams
         theirs: list[int] = []
         flags = protocol.FLAG_SCRATCH if run.scratch else 0
+        flags |= protocol.FLAG_MEMORY if active.memory else 0
         try:
             ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
             theirs.append(their.detach())
@@ -437,12 +452,12 @@ class WorkerPool(Sandbox):
         assert task is not None
         actives = list(worker.actives.values())
         worker.actives, worker.task = {}, None
-        result, *others = [self._result(active) for active in actives]
+        result, *others = [self._result(worker, active) for active in actives]
         if others:
             result = replace(result, peer=others[0])
         self._done.append((task, result))
 
-    def _result(self, active: Active) -> RunResult:
+    def _result(self, worker: Worker, active: Active) -> RunResult:
         assert active.status is not None
         how, value, cpu_s, wall_s, peak = active.status
         limits = active.run.limits
@@ -462,14 +477,20 @@ class WorkerPool(Sandbox):
         ended = Ended.OUTPUT_LIMIT if over else _ENDS[how]
         if ended in (Ended.EXITED, Ended.SIGNALED) and cpu_s > limits.cpu_time_s:
             ended = Ended.CPU_LIMIT
+        if active.memory:
+            contents["channel"] = worker.take_messages() + contents["channel"]
+        # A program's own lines are not looked at beyond what the calls could have answered.
+        channel = contents["channel"]
         most = len(active.run.calls or ()) + _EXTRA_MESSAGES
+        if channel.count(b"\n") > most:
+            channel = b"\n".join(channel.split(b"\n", most)[:most]) + b"\n"
         return RunResult(
             ended=ended,
             exit_code=value if how == protocol.EXITED else None,
             signal=value if how == protocol.SIGNALED else None,
             stdout=contents.get("stdout", b""),
             stderr=contents["stderr"],
-            messages=parse_messages(contents["channel"], most),
+            channel=channel,
             cpu_time_s=cpu_s,
             wall_time_s=wall_s,
             ended_at=active.ended_at,
@@ -481,7 +502,7 @@ class WorkerPool(Sandbox):
     def _start_order(self, worker: Worker, task: Task) -> None:
         order = task.run
         assert isinstance(order, Order)
-        if not task.tries and not task.future.set_running_or_notify_cancel():
+        if not task.wanted():
             return
         task.tries += 1
         worker.orders[order.service] = task
@@ -615,7 +636,7 @@ class WorkerPool(Sandbox):
             self._start_failed(explain_failed_start(why, said, self._launcher.isolated))
         for task in tasks:
             if task.tries >= _TRIES or self._broken is not None:
-                task.future.set_exception(
+                task.tell(
                     SandboxError(
                         f"a run failed on {task.tries} workers: {why}; see coding-envs doctor"
                     )
@@ -644,8 +665,8 @@ class WorkerPool(Sandbox):
             waiting = [*self._queue, *self._orders]
             self._queue, self._orders = collections.deque(), collections.deque()
         for task in waiting:
-            if task.tries or task.future.set_running_or_notify_cancel():
-                task.future.set_exception(broken)
+            if task.wanted():
+                task.tell(broken)
 
     def _disown(self) -> None:
         if not self._thread.is_alive() and self._closing:
@@ -691,8 +712,8 @@ class WorkerPool(Sandbox):
             self._orders.clear()
         closed = SandboxClosedError("the sandbox was closed before the run ended")
         for task in tasks:
-            if task.tries or task.future.set_running_or_notify_cancel():
-                task.future.set_exception(closed)
+            if task.wanted():
+                task.tell(closed)
         if not self._first.done():
             self._first.set_exception(closed)
         self._epoll.close()

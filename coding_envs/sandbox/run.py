@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
 import marshal
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,7 +17,7 @@ from .. import plain_data
 from ..errors import InvalidValueError
 from ..problem import Limits
 
-__all__ = ["Call", "Ended", "Order", "Run", "RunResult", "Sandbox"]
+__all__ = ["Call", "Done", "Ended", "Order", "Run", "RunResult", "Sandbox"]
 
 
 class Ended(StrEnum):
@@ -145,8 +146,9 @@ class RunResult:
       exit_code: 0..255 where it exited, else None.
       signal: the signal's number where one killed it, else None.
       stdout, stderr: what it wrote, bytes, cut at the output limit.
-      messages: what the jailed interpreter and the program sent on the run's channel, JSON data.
-        The program may have written any of them: they are its claims, never facts.
+      channel: what the jailed interpreter and the program sent on the run's channel: JSON, a
+        message a line, cut at the output limit. The program may have written any of it: claims,
+        never facts.
       cpu_time_s, wall_time_s: seconds.
       ended_at: when its end was learned, seconds of the host's monotonic clock; of a run and its
         peer, who ended first: neither notices the other's end before.
@@ -160,7 +162,7 @@ class RunResult:
     signal: int | None = None
     stdout: bytes = b""
     stderr: bytes = b""
-    messages: tuple[dict[str, Any], ...] = ()
+    channel: bytes = b""
     cpu_time_s: float = 0.0
     wall_time_s: float = 0.0
     ended_at: float = 0.0
@@ -168,9 +170,27 @@ class RunResult:
     reply: bytes | None = None
     peer: RunResult | None = None
 
+    @functools.cached_property
+    def messages(self) -> tuple[dict[str, Any], ...]:
+        """The messages on the channel, up to the first line that is none."""
+        messages: list[dict[str, Any]] = []
+        for line in self.channel.splitlines():
+            try:
+                message = json.loads(line)
+            except (ValueError, RecursionError, MemoryError):
+                break  # cut at the limit, or the program wrote here itself
+            if not isinstance(message, dict):
+                break
+            messages.append(message)
+        return tuple(messages)
+
     def message(self, key: str) -> Any:
         """Returns the value of the first message that has `key`, or None."""
         return next((m[key] for m in self.messages if key in m), None)
+
+
+Done = Callable[[RunResult | BaseException], None]
+"""Told the result of a run, or why there is none."""
 
 
 class Sandbox(ABC):
@@ -183,6 +203,18 @@ class Sandbox(ABC):
         Raises:
           SandboxClosedError: the sandbox was closed.
         """
+
+    def start(self, run: Run | Order, done: Done) -> None:
+        """Does as `submit`, and tells `done`, which is called once, in any thread."""
+
+        def tell(future: Future[RunResult]) -> None:
+            try:
+                outcome: RunResult | BaseException = future.result()
+            except BaseException as error:
+                outcome = error
+            done(outcome)
+
+        self.submit(run).add_done_callback(tell)
 
     @abstractmethod
     def close(self) -> None:
