@@ -536,6 +536,37 @@ def test_another_implementation_of_a_class_is_judged_by_what_it_does(judge: Judg
     assert verdict.accepted, verdict
 
 
+# What a program may answer where it is asked for an object.
+FORGED_OBJECTS = [
+    "('__held__', 0, 'Box')", "('__held__', 10**30, 'Box')", "('__held__', -1, 'Box')", "('__held__', 'x', 'Box')",
+    "('__held__', [1], 'Box')", "('__held__', 0, 'int')", "('__held__', 0, '__import__')", "('__held__', 0, 'a\\0b')",
+    "('__held__', 0, 5)", "('__held__', {}, {})", "[('__held__', 0, 'Box')] * 3", "object()", "iter([1])", "lambda *a: 1", "5", "None",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", FORGED_OBJECTS)
+def test_forged_objects_win_nothing(judge: Judge, answer: str) -> None:
+    reference = (
+        "class Box:\n    def __init__(self, x): self.x = x\n    def get(self): return self.x\n"
+    )
+    file = "from solution import Box\ndef test_a():\n    box = Box(5)\n    assert box.get() == 5 and box.x == 5"
+    judged = problem(*CodeTest.of_file(file), reference=reference, entry_point="")
+    forger = f"def forge(*a, **k): return {answer}\n"
+    wrong = reference.replace("self.x = x", "self.x = x + 1")
+    programs = [
+        forger + "class Box:\n    def __new__(cls, x): return forge()\n",
+        forger + wrong + "import plain_data\nplain_data.encode = forge\n",
+        forger
+        + wrong
+        + "class Names:\n    def __eq__(self, other): return True\nBox.get = lambda self: Names()\n",
+        forger + wrong.replace("return self.x", "return forge()"),
+    ]
+    for program in programs:
+        verdict = judge.judge(judged, program)
+        assert not verdict.accepted, verdict
+        assert not verdict.status.is_fault_of_ours, verdict
+
+
 def test_an_assertion_that_catches_everything_still_asks_for_its_calls(judge: Judge) -> None:
     code = "try:\n    got = f(1)\nexcept BaseException:\n    got = 'caught'\nassert got == 2"
     judged = problem(CodeTest(code))
