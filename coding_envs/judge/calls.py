@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
+from .. import plain_data
 from ..problem import Limits
 from ..sandbox import Call, Ended, Order, Run, RunResult
 from ..verdict import Status
@@ -167,9 +168,12 @@ class Outcomes:
 
 def _parsed(text: bytes, count: int) -> list[dict[str, Any]]:
     """Returns `count` messages; a line that is none, as only a program writes, is an error."""
-    messages: list[Any]
+    messages: list[Any] = []
     try:
-        messages = json.loads(b"[" + text.replace(b"\n", b",")[:-1] + b"]")
+        if not plain_data.has_too_many_parts(text):
+            messages = json.loads(b"[" + text.replace(b"\n", b",")[:-1] + b"]")
+        else:
+            messages = [_parsed_line(line) for line in text.splitlines()]
     except (ValueError, RecursionError, MemoryError):
         messages = []
     if len(messages) != count:
@@ -179,6 +183,10 @@ def _parsed(text: bytes, count: int) -> list[dict[str, Any]]:
         m if isinstance(m, dict) and ("value" in m or "kind" in m) else forged for m in messages
     ]
     return good + [forged] * (count - len(good))
+
+
+def _parsed_line(line: bytes) -> Any:
+    return None if plain_data.has_too_many_parts(line) else json.loads(line)
 
 
 def _as_message(outcome: Outcome) -> dict[str, Any]:

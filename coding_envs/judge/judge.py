@@ -331,8 +331,9 @@ class _Judgement:
 def jail_modules() -> dict[str, str]:
     """Returns the modules that the judge needs inside the jail, by name."""
     folder = resources.files(__package__)
-    files = {"coding_envs_tester": "tester.py", "coding_envs_pytest": "pytest_shim.py"}
-    return {name: folder.joinpath(file).read_text("utf-8") for name, file in files.items()}
+    files = {"tester": "tester.py", "pytest": "pytest_shim.py", "objects": "objects.py"}
+    texts = {name: folder.joinpath(file).read_text("utf-8") for name, file in files.items()}
+    return {f"coding_envs_{name}": text for name, text in texts.items()}
 
 
 def _fingerprint(problem: Problem, program: str) -> str:
