@@ -73,7 +73,10 @@ def attack(judge: Judge) -> Callable[[str, str], Verdict]:
         assert not verdict.accepted, verdict
         assert verdict.passed == 0, verdict
         assert not verdict.status.is_fault_of_ours, verdict
-        assert took < max(verdict.runs, 1) * LIMITS.wall_limit_s + TESTER_S.get(style, 0) + 1, (took, verdict)
+        assert took < max(verdict.runs, 1) * LIMITS.wall_limit_s + TESTER_S.get(style, 0) + 1, (
+            took,
+            verdict,
+        )
         assert not any(secret in str(verdict) for secret in SECRETS.values())
         after = judge.judge_many([(problem, RIGHT[style])] * judge.workers)
         assert [v.status for v in after] == [Status.ACCEPTED] * judge.workers, after
