@@ -16,9 +16,11 @@ from importlib import resources
 from types import TracebackType
 from typing import Any, Self
 
-from ..errors import InvalidValueError, SandboxClosedError, SandboxError
+from ..errors import InvalidValueError, SandboxClosedError, SandboxError, UnknownNameError
+from ..languages import CompileError, CompilerCache, Program, language, prepare
 from ..problem import CallTest, CodeTest, Problem, StdioTest
 from ..sandbox import Call, Run, RunResult, Sandbox, make_sandbox
+from ..sandbox.native import CompilerRun
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
 from .calls import Outcome, call_all, end_status
@@ -75,6 +77,7 @@ class Judge:
             else sandbox
         )
         self._recordings: Recordings = {}
+        self._compiled = CompilerCache()
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
@@ -96,16 +99,15 @@ class Judge:
         judge was closed, the future holds a SandboxClosedError.
 
         Raises:
-          InvalidValueError: `program` is not text, or the problem has no tests.
+          InvalidValueError: `program` is not text, the problem has no tests, its language is not
+            known, or its tests call functions and its language is not Python.
+          SandboxUnavailableError: the language's compiler or interpreter is not on this machine.
         """
         if not isinstance(program, str):
             raise InvalidValueError(f"program must be text (str), got {type(program).__name__}")
         if not problem.tests:
             raise InvalidValueError(f"problem {problem.uid} has no tests: it cannot be judged")
-        if problem.language != "python":
-            raise InvalidValueError(
-                f"problem {problem.uid} is in {problem.language!r}; only python is judged so far"
-            )
+        _check_language(problem)
         future: Future[Verdict] = Future()
         future.set_running_or_notify_cancel()
         fingerprint = _fingerprint(problem, program)
@@ -164,6 +166,11 @@ class Judge:
 
     # --- called by a _Judgement ------------------------------------------------------------------
 
+    def _submit(self, run: Run) -> Future[RunResult]:
+        if isinstance(run, CompilerRun):
+            return self._compiled.submit(self._sandbox, run)
+        return self._sandbox.submit(run)
+
     def _settle(
         self, fingerprint: str, future: Future[Verdict], outcome: Verdict | Exception
     ) -> None:
@@ -199,6 +206,8 @@ class _Judgement:
         scratch = _WRITES_FILES.search(program) is not None
         self._steps = _judge_tests(problem, program, judge._recordings, scratch=scratch)
         self._results: list[RunResult] = []
+        self._compiles = False
+        self._said = b""
         self._started = time.monotonic()
         self._lock = threading.Lock()
 
@@ -215,7 +224,8 @@ class _Judgement:
                 runs = self._step(futures)
                 if runs is None:
                     return
-                futures = [self._judge._sandbox.submit(run) for run in runs]
+                self._compiles = any(isinstance(run, CompilerRun) for run in runs)
+                futures = [self._judge._submit(run) for run in runs]
                 if not self._all_done(futures):
                     return
         except (SandboxClosedError, CancelledError):
@@ -244,6 +254,9 @@ class _Judgement:
             raise
         except Exception as error:  # a fault of the sandbox, whatever it is called
             raise SandboxError(f"{type(error).__name__}: {error}") from error
+        if self._compiles:  # shared with whoever submits the same: not what this program took
+            self._said = results[0].stderr
+            return results
         self._results += results
         with self._judge._lock:
             self._judge._executions += len(results)
@@ -277,7 +290,7 @@ class _Judgement:
         ours = next((t for t in tests if t.status.is_fault_of_ours), None)
         decisive = ours or bad
         results = self._results
-        stderr = results[0].stderr if len(results) == 1 else b""
+        stderr = results[0].stderr if len(results) == 1 else self._said
         for result in results:
             stderr = stderr or result.stderr
         verdict = Verdict(
@@ -301,10 +314,28 @@ def jail_modules() -> dict[str, str]:
     return {"coding_envs_tester": text}
 
 
+def _check_language(problem: Problem) -> None:
+    try:
+        spoken = language(problem.language)
+    except UnknownNameError as error:
+        raise InvalidValueError(f"problem {problem.uid}: {error}") from None
+    if spoken.is_resident:
+        return
+    if not all(isinstance(t, StdioTest) for t in problem.tests):
+        raise InvalidValueError(
+            f"problem {problem.uid} is in {spoken.name} and has tests that call Python functions; "
+            "give it tests on standard input and output"
+        )
+    spoken.require()
+
+
 def _fingerprint(problem: Problem, program: str) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(f"{JUDGE_VERSION}\0{problem.fingerprint()}\0".encode())
     digest.update(program.encode("utf-8", "surrogatepass"))
+    spoken = language(problem.language)
+    if not spoken.is_resident:
+        digest.update(f"\0{spoken.digest()}".encode())
     return digest.hexdigest()
 
 
@@ -315,7 +346,10 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
     elif len(program) > MAX_PROGRAM_CHARS:
         status = Status.COMPILE_ERROR
         message = f"the program has {len(program)} characters; at most {MAX_PROGRAM_CHARS} are read"
-    elif (error := quick_syntax_error(program)) is not None:
+    elif (
+        language(problem.language).is_resident
+        and (error := quick_syntax_error(program)) is not None
+    ):
         status, message = Status.COMPILE_ERROR, error
     else:
         return None
@@ -364,6 +398,9 @@ def _judge_call_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
 def _judge_stdio_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, StdioTest)]
     public = {id(t) for t in problem.public_tests}
+    prepared = yield from prepare(language(problem.language), program, scratch=scratch)
+    if isinstance(prepared, CompileError):
+        return [TestResult(Status.COMPILE_ERROR, message=prepared.message)] * len(tests)
     results: list[TestResult] = []
     while len(results) < len(tests):
         # The first alone: a program that does not even compile is run once, not once a test.
@@ -376,24 +413,24 @@ def _judge_stdio_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
             rest = TestResult(Status.NOT_RUN, message="not run: earlier tests timed out")
             results += [rest] * (len(tests) - len(results))
             break
-        runs = [
-            Run(program, stdin=t.input.encode("utf-8", "surrogatepass"), limits=problem.limits,
-                scratch=scratch)
-            for t in chunk
-        ]  # fmt: skip
+        inputs = [t.input.encode("utf-8", "surrogatepass") for t in chunk]
+        runs = [prepared.run(stdin, problem.limits) for stdin in inputs]
         for test, result in zip(chunk, (yield runs), strict=True):
-            results.append(_stdio_result(problem, test, result, shown=id(test) in public))
+            shown = id(test) in public
+            results.append(_stdio_result(problem, prepared, test, result, shown=shown))
     return results
 
 
 def _stdio_result(
-    problem: Problem, test: StdioTest, result: RunResult, *, shown: bool
+    problem: Problem, program: Program, test: StdioTest, result: RunResult, *, shown: bool
 ) -> TestResult:
     compile_error = result.message("compile_error")
     if isinstance(compile_error, str):
         return TestResult(Status.COMPILE_ERROR, result.cpu_time_s, compile_error)
     if result.exit_code != 0:
         status, message = end_status(result)
+        if status is Status.RUNTIME_ERROR and program.out_of_memory(result, problem.limits):
+            status = Status.MEMORY_LIMIT_EXCEEDED
         return TestResult(status, result.cpu_time_s, message)
     text = result.stdout.decode("utf-8", "replace")
     if stdout_matches(test.output, text, problem.comparison):

@@ -9,6 +9,8 @@ Its modules:
     seccomp.py         the system calls that a jailed interpreter may make
     guest.py           the jail's side: a warm interpreter, one child per run
     guest_protocol.py  what the two sides say to each other
+    native.py          runs of commands: compilers, executables, other interpreters
+    native_guest.py    the process inside their jails
     fake.py            a scripted sandbox for tests
     doctor.py          what works on this machine, and what to do about the rest
 """
@@ -22,6 +24,7 @@ from collections.abc import Mapping
 from ..errors import UnknownNameError
 from .fake import FakeSandbox
 from .launch import BareLauncher, NsjailLauncher, nsjail_path
+from .native import NativeSandbox
 from .pool import WorkerPool
 from .run import Call, Ended, Run, RunResult, Sandbox
 
@@ -61,7 +64,7 @@ def make_sandbox(
     """
     count = workers if workers is not None else len(os.sched_getaffinity(0))
     if backend == "nsjail":
-        return WorkerPool(NsjailLauncher(preload), count)
+        return NativeSandbox(NsjailLauncher(preload), count)
     if backend == "unsafe":
         warnings.warn(
             "the 'unsafe' sandbox runs programs without any isolation: with your rights, on your "

@@ -1,0 +1,48 @@
+"""C++ and C, compiled by GCC."""
+
+from __future__ import annotations
+
+from .language import Language, register_language
+
+__all__ = ["CPP", "CPP20", "C"]
+
+_FLAGS = ("-O2", "-pipe", "-w", "-fmax-errors=5", "-fdiagnostics-color=never")
+# One arena for all threads: more would reserve more address space than a program may have.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+_SIGNS = (b"std::bad_alloc", b"std::bad_array_new_length", b"cannot allocate memory for thread")
+
+
+def _cpp(name: str, standard: str, aliases: tuple[str, ...]) -> Language:
+    return register_language(
+        Language(
+            name,
+            aliases,
+            file_name="main.cpp",
+            compile=("g++", f"-std={standard}", *_FLAGS, "main.cpp", "-o", "main", "-pthread"),
+            output="main",
+            run=("./main",),
+            remedy="install g++ (Debian, Ubuntu: apt-get install g++)",
+            environment=_ENVIRONMENT,
+            memory_signs=_SIGNS,
+        )
+    )
+
+
+CPP = _cpp(
+    "cpp",
+    "gnu++17",
+    ("c++", "g++", "cxx", "cc", "cpp11", "c++11", "cpp14", "c++14", "cpp17", "c++17", "gnu++17"),
+)
+CPP20 = _cpp("cpp20", "gnu++20", ("c++20", "g++20", "gnu++20"))
+C = register_language(
+    Language(
+        "c",
+        ("c11", "c17", "c99", "gcc", "gnu c"),
+        file_name="main.c",
+        compile=("gcc", "-std=gnu17", *_FLAGS, "main.c", "-o", "main", "-pthread", "-lm"),
+        output="main",
+        run=("./main",),
+        remedy="install gcc (Debian, Ubuntu: apt-get install gcc libc6-dev)",
+        environment=_ENVIRONMENT,
+    )
+)
