@@ -431,6 +431,8 @@ def _stdio_result(
         status, message = end_status(result)
         if status is Status.RUNTIME_ERROR and program.out_of_memory(result, problem.limits):
             status = Status.MEMORY_LIMIT_EXCEEDED
+        if words := program.last_words(result):
+            message = f"{message}: {words}"
         return TestResult(status, result.cpu_time_s, message)
     text = result.stdout.decode("utf-8", "replace")
     if stdout_matches(test.output, text, problem.comparison):

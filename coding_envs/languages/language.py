@@ -44,6 +44,7 @@ class Language:
       output: the file that compiling makes and that is run; "" where the text itself is.
       run: the command that runs it; () for Python, which the warm interpreters run.
       remedy: what to do where a command is missing, such as "install g++".
+      files: name -> content of what else lies in the working folder, such as a module to preload.
       environment: variables that a run gets.
       memory: what the memory limit bounds, see NativeRun.
       extra_memory_bytes, extra_threads, extra_cpu_s: what the bare runtime takes; on top of limits.
@@ -57,6 +58,7 @@ class Language:
     output: str = ""
     run: tuple[str, ...] = ()
     remedy: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: str = "address_space"
     extra_memory_bytes: int = 16 * 2**20
@@ -111,7 +113,8 @@ class Language:
 
     def digest(self) -> str:
         """Returns a digest of all here that decides what a program does, the version included."""
-        parts = (self.compile, self.output, self.run, sorted(self.environment.items()))
+        parts = (self.compile, self.output, self.run)
+        parts += (sorted(self.files.items()), sorted(self.environment.items()))
         allowances = (self.memory, self.extra_memory_bytes, self.extra_threads, self.extra_cpu_s)
         text = repr((self.name, parts, allowances, self.memory_signs, self.version()))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -144,7 +147,7 @@ class Language:
             )
         return NativeRun(
             command=(*_command(self.run, limits), *args),
-            files={**files, self.output or self.file_name: code},
+            files={**files, **self.files, self.output or self.file_name: code},
             stdin=stdin,
             limits=allowed,
             environment=self.environment,

@@ -14,8 +14,11 @@ from .language import Language
 
 __all__ = ["CompileError", "Program", "prepare"]
 
-_MOST_LINES, _MOST_CHARS = 3, 500
+_MOST_LINES, _MOST_CHARS, _MOST_READ = 3, 500, 8000
 _ERROR_LINE = re.compile(r"\berror:|Error\b", re.ASCII)
+_LAST_WORDS = re.compile(
+    r"^(\w*Error\b|FATAL ERROR|terminate called)|Assertion .* failed", re.ASCII
+)
 _PLACE = re.compile(r"^\S*?([\w.]+:\d+)$")
 
 
@@ -69,9 +72,18 @@ class Program:
             return False  # its interpreter says MemoryError, on the channel
         if any(sign in result.stderr for sign in self.language.memory_signs):
             return True
-        if result.peak_memory_bytes >= 0.9 * limits.memory_bytes:
-            return True
-        return _image_bytes(self.code) > limits.memory_bytes + self.language.extra_memory_bytes
+        allowed = limits.memory_bytes + self.language.extra_memory_bytes
+        # Shared libraries are allowed for, and hardly resident.
+        return result.peak_memory_bytes >= 0.85 * allowed or _image_bytes(self.code) > allowed
+
+    def last_words(self, result: RunResult) -> str:
+        """Returns the line of standard error that says why a run failed, or ""."""
+        if self.language.is_resident:
+            return ""  # its interpreter says so on the channel
+        text = result.stderr[-_MOST_READ:].decode("utf-8", "replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        found = [line for line in lines if _LAST_WORDS.search(line)] or lines[-1:]
+        return found[0][:_MOST_CHARS] if found else ""
 
 
 def prepare(
