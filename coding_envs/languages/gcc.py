@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .language import Language, register_language
 
 __all__ = ["CPP", "CPP20", "C"]
@@ -9,6 +11,9 @@ __all__ = ["CPP", "CPP20", "C"]
 _FLAGS = ("-O2", "-pipe", "-w", "-fmax-errors=5", "-fdiagnostics-color=never")
 # One arena for all threads: more would reserve more address space than a program may have.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+_FILE_WORDS = re.compile(
+    r"\b(open|openat|creat|mkdir|rename|fopen|freopen|w?o?fstream|tmpfile|tmpnam|mkstemp|filesystem)\b"
+)
 _SIGNS = (b"std::bad_alloc", b"std::bad_array_new_length", b"cannot allocate memory for thread")
 
 
@@ -20,7 +25,7 @@ def _cpp(name: str, standard: str, aliases: tuple[str, ...]) -> Language:
             file_name="main.cpp",
             compile=("g++", f"-std={standard}", *_FLAGS, "main.cpp", "-o", "main", "-pthread"),
             output="main",
-            run=("./main",),
+            file_words=_FILE_WORDS,
             remedy="install g++ (Debian, Ubuntu: apt-get install g++)",
             environment=_ENVIRONMENT,
             memory_signs=_SIGNS,
@@ -41,7 +46,7 @@ C = register_language(
         file_name="main.c",
         compile=("gcc", "-std=gnu17", *_FLAGS, "main.c", "-o", "main", "-pthread", "-lm"),
         output="main",
-        run=("./main",),
+        file_words=_FILE_WORDS,
         remedy="install gcc (Debian, Ubuntu: apt-get install gcc libc6-dev)",
         environment=_ENVIRONMENT,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -33,16 +34,19 @@ _TIMEOUT_S = 20
 class Language:
     """How programs of one language are compiled and run.
 
-    Commands are tuples of words; the first is looked up among the system's programs, unless it
-    begins with `./`, which is the working folder. `{memory_mib}` in a word becomes the limit.
+    Commands are tuples of words; the first is looked up among the system's programs, and
+    `{memory_mib}` in another becomes the memory limit.
 
     Attributes:
       name: the one name that the registry gives it.
       aliases: what datasets call it; compared without case.
       file_name: what the program's text is called in the working folder.
       compile: the command that compiles it, or that checks its syntax; () for none.
-      output: the file that compiling makes and that is run; "" where the text itself is.
-      run: the command that runs it; () for Python, which the warm interpreters run.
+      output: the executable that compiling makes; "" where the text itself is run.
+      run: the command that runs the text; () where an executable runs itself, and for Python, which
+        the warm interpreters run.
+      file_words: an executable gets a folder to write in where one of these words stands in the
+        program's text; None gives it to every one. It costs a millisecond or two.
       remedy: what to do where a command is missing, such as "install g++".
       files: name -> content of what else lies in the working folder, such as a module to preload.
       environment: variables that a run gets.
@@ -57,6 +61,7 @@ class Language:
     compile: tuple[str, ...] = ()
     output: str = ""
     run: tuple[str, ...] = ()
+    file_words: re.Pattern[str] | None = None
     remedy: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +79,10 @@ class Language:
             )
         if self.output and not self.compile:
             raise InvalidValueError(f"language {self.name!r}: an output needs a command to make it")
+        if self.output and self.run:
+            raise InvalidValueError(
+                f"language {self.name!r}: an output runs itself, got the command {self.run}"
+            )
         if self.memory not in ("address_space", "data"):
             raise InvalidValueError(
                 f"language {self.name!r}: memory must be address_space or data, got {self.memory!r}"
@@ -82,13 +91,13 @@ class Language:
     @property
     def is_resident(self) -> bool:
         """True for Python, which the sandbox's warm interpreters run."""
-        return not self.run
+        return not self.run and not self.output
 
     @property
     def tools(self) -> tuple[str, ...]:
         """The system's programs that it needs, by name."""
         firsts = (command[0] for command in (self.compile, self.run) if command)
-        return tuple(dict.fromkeys(name for name in firsts if not name.startswith("./")))
+        return tuple(dict.fromkeys(firsts))
 
     def available(self) -> bool:
         """Returns whether its tools are on this machine."""
@@ -113,8 +122,9 @@ class Language:
 
     def digest(self) -> str:
         """Returns a digest of all here that decides what a program does, the version included."""
-        parts = (self.compile, self.output, self.run)
-        parts += (sorted(self.files.items()), sorted(self.environment.items()))
+        given = (sorted(self.files.items()), sorted(self.environment.items()))
+        words = self.file_words.pattern if self.file_words else ""
+        parts = (self.compile, self.output, self.run, words, *given)
         allowances = (self.memory, self.extra_memory_bytes, self.extra_threads, self.extra_cpu_s)
         text = repr((self.name, parts, allowances, self.memory_signs, self.version()))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -137,6 +147,8 @@ class Language:
         limits: Limits,
         args: tuple[str, ...],
         files: Mapping[str, bytes],
+        *,
+        scratch: bool,
     ) -> NativeRun:
         """Returns the run of a compiled program, or of a program's text where none is compiled."""
         allowed = limits
@@ -145,9 +157,16 @@ class Language:
             allowed = replace(
                 limits, cpu_time_s=limits.cpu_time_s + self.extra_cpu_s, wall_time_s=wall_s
             )
+        compiled = bool(self.output)
+        given = (
+            {**files, **self.files} if compiled else {**files, **self.files, self.file_name: code}
+        )
+        command = (f"./{self.output}",) if compiled else _command(self.run, limits)
         return NativeRun(
-            command=(*_command(self.run, limits), *args),
-            files={**files, **self.files, self.output or self.file_name: code},
+            command=(*command, *args),
+            executable=code if compiled else b"",
+            files=given,
+            scratch=scratch,
             stdin=stdin,
             limits=allowed,
             environment=self.environment,
@@ -162,9 +181,8 @@ def _encoded(source: str) -> bytes:
 
 
 def _command(words: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
-    first = words[0] if words[0].startswith("./") else _find(words[0])
     memory_mib = str(limits.memory_bytes >> 20)
-    return (first, *(word.replace("{memory_mib}", memory_mib) for word in words[1:]))
+    return (_find(words[0]), *(word.replace("{memory_mib}", memory_mib) for word in words[1:]))
 
 
 @functools.cache

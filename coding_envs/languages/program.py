@@ -37,7 +37,7 @@ class Program:
       language: what it is written in.
       source: its text.
       code: what is run: the executable, or the text again where nothing is compiled.
-      scratch: True gives a Python program a private folder; others always have one.
+      scratch: True gives it a private folder to write in.
     """
 
     language: Language
@@ -55,7 +55,9 @@ class Program:
         """Returns one run of it, with command-line arguments and files in its working folder."""
         limits = limits if limits is not None else Limits()
         if not self.language.is_resident:
-            return self.language.native_run(self.code, stdin, limits, args, files or {})
+            return self.language.native_run(
+                self.code, stdin, limits, args, files or {}, scratch=self.scratch
+            )
         more: dict[str, Any] = {"args": args} if args else {}
         if files:
             more["files"] = files
@@ -93,14 +95,15 @@ def prepare(
     compiler_run = language.compiler_run(source)
     if compiler_run is None:
         code = b"" if language.is_resident else source.encode("utf-8", "surrogatepass")
-        return Program(language, source, code, scratch)
+        return Program(language, source, code, scratch or not language.is_resident)
     (result,) = yield [compiler_run]
     if result.ended is not Ended.EXITED:
         return CompileError(f"the compiler was stopped after {result.wall_time_s:.1f} s")
     if result.exit_code != 0:
         return CompileError(_first_errors(result.stderr.decode("utf-8", "replace")))
     code = result.stdout if language.output else source.encode("utf-8", "surrogatepass")
-    return Program(language, source, code)
+    words = language.file_words
+    return Program(language, source, code, scratch=words is None or bool(words.search(source)))
 
 
 def _first_errors(text: str) -> str:

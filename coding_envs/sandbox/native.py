@@ -46,11 +46,13 @@ _LINKS = ("/bin", "/lib32")  # as the system has them: links into /usr, or nothi
 class NativeRun(Run):
     """A command, run once in a process of its own that can make no other.
 
-    `source`, `calls` and `setup` have no part in it. The working folder is private, on `/tmp`.
+    `source`, `calls` and `setup` have no part in it.
 
     Attributes:
-      command: the program's path, absolute or relative to the working folder, and its arguments.
-      files: name -> content of what lies in the working folder at the start, all executable.
+      command: the program's path and its arguments; with `executable`, the path is but its name.
+      executable: what is executed; b"" executes the jail's own program at that path.
+      files: name -> content of what lies in the working folder at the start; given files imply
+        `scratch`, a private working folder, without which there is none that can be written.
       environment: variables beyond PATH, HOME, TMPDIR, LANG and TZ.
       memory: what `limits.memory_bytes` bounds: "address_space", all of it; or "data", private
         writable memory only, for runtimes that reserve far more than they use.
@@ -60,11 +62,16 @@ class NativeRun(Run):
 
     source: str = ""
     command: tuple[str, ...] = ()
+    executable: bytes = field(default=b"", repr=False)
     files: Mapping[str, bytes] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: str = "address_space"
     extra_memory_bytes: int = 0
     extra_threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.files:
+            object.__setattr__(self, "scratch", True)
 
     def job(self) -> bytes:
         """Returns what the jailed child reads: marshalled, with its length before it."""
@@ -79,6 +86,7 @@ class NativeRun(Run):
         job = {
             "command": [os.fsencode(word) for word in self.command],
             "environment": [os.fsencode(f"{name}={text}") for name, text in variables.items()],
+            "executable": self.executable,
             "files": dict(self.files),
             "folder_bytes": self._folder_bytes(),
             "open_files": self.limits.open_files,
@@ -245,8 +253,8 @@ class NativeSandbox(WorkerPool):
 # --- system calls --------------------------------------------------------------------------------
 
 _THREAD = 0x003D0F00
-_RUN = 0x00020000 | 17  # CLONE_NEWNS, SIGCHLD
-_COMPILER_RUN = _RUN | 0x20000000  # and CLONE_NEWPID
+_RUN, _SCRATCH_RUN = 17, 0x00020000 | 17  # SIGCHLD; and CLONE_NEWNS
+_COMPILER_RUN = _SCRATCH_RUN | 0x20000000  # and CLONE_NEWPID
 _FORK, _SPAWN = 0x01200011, 0x00004111  # as the C library makes them
 
 _CALLS = """
@@ -269,7 +277,7 @@ sched_yield sched_getaffinity sched_getparam sched_getscheduler getpriority
 getrandom prctl capget capset seccomp
 ppoll pselect6 epoll_create1 epoll_ctl epoll_pwait eventfd2 signalfd4
 socketpair sendto recvfrom sendmsg recvmsg getsockopt getsockname getpeername shutdown
-mount execve execveat
+mount memfd_create execve execveat
 """
 
 _X86_64_CALLS = """
@@ -282,7 +290,7 @@ futimesat getdents signalfd eventfd
 def _kafel_policy(*, compiles: bool) -> str:
     """Returns nsjail's list of allowed system calls; the guest denies more before it executes."""
     names = _CALLS.split()
-    words: tuple[int, ...] = (_THREAD, _RUN)
+    words: tuple[int, ...] = (_THREAD, _RUN, _SCRATCH_RUN)
     if platform.machine() == "x86_64":
         names += _X86_64_CALLS.split() + (["vfork", "fork"] if compiles else [])
     if compiles:

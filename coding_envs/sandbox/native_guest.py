@@ -6,11 +6,12 @@ runs one at a time, as process 1 of the worker's pid namespace:
     read a fixed header and the run's file descriptors -> clone -> wait up to the limits
     -> kill -> reap -> write a fixed-size status
 
-It never sees a program: the child reads its job itself, from the run's own channel, writes the
-job's files into a private folder, gives up every capability, sets its limits, adds a filter that
-denies every new process, and executes the command. In the jail of compilers (`--compiles`) a run
-may make processes: it has a pid namespace of its own, and a supervisor, process 1 there, that sends
-the output file back; all of them die together.
+It never sees a program: the child reads its job itself, from the run's own channel, gives up every
+capability, sets its limits, adds a filter that denies every new process, and executes the command,
+from memory where the job brings the executable along. A run with a folder of its own has a mount
+namespace for it, whose end costs a millisecond or two; the others run in the jail's read-only root.
+In the jail of compilers (`--compiles`) a run may make processes: it has a pid namespace of its own,
+and a supervisor, process 1 there, that sends the output file back; all of them die together.
 
 This file runs on its own, with the standard library alone, beside `guest_protocol.py`.
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 import array
 import ctypes
 import fcntl
+import functools
 import gc
 import marshal
 import os
@@ -35,6 +37,7 @@ from typing import Any, NoReturn
 from guest_protocol import (  # type: ignore[import-not-found]
     CPU_LIMIT,
     EXITED,
+    FLAG_SCRATCH,
     HELLO,
     KILLED,
     REQUEST,
@@ -45,10 +48,10 @@ from guest_protocol import (  # type: ignore[import-not-found]
     WALL_LIMIT,
 )
 
-CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
+CLONE_NEWNS, CLONE_NEWPID = 0x00020000, 0x20000000
 CLONE_THREAD_WORD = 0x003D0F00  # the flags with which the C library starts a thread
 FOLDER = "/tmp"
-AT_EMPTY_PATH, O_PATH = 0x1000, 0x200000
+AT_EMPTY_PATH, O_PATH, MFD_CLOEXEC, MFD_EXEC = 0x1000, 0x200000, 0x1, 0x10
 MOST_OPEN_FILES = 200  # leaves room below the worker's own limit for the command's descriptor
 
 _libc = ctypes.PyDLL(None, use_errno=True)
@@ -59,6 +62,7 @@ _SYS_CLONE, _SYS_CAPSET = (56, 126) if _X86 else (220, 91)
 _SYS_EXECVE, _SYS_EXECVEAT = (59, 322) if _X86 else (221, 281)
 _SYS_MOUNT, _SYS_PRLIMIT64 = (165, 302) if _X86 else (40, 261)
 _SYS_FORKS = (57, 58) if _X86 else ()
+_SYS_MEMFD_CREATE = 319 if _X86 else 279
 
 
 def _fail(what: str) -> NoReturn:
@@ -76,7 +80,7 @@ def _clone(flags: int) -> int:
 # --- the child -----------------------------------------------------------------------------------
 
 
-def _child(fds: list[int], failure_fd: int, compiles: bool) -> NoReturn:
+def _child(fds: list[int], failure_fd: int, scratch: bool, compiles: bool) -> NoReturn:
     """Becomes the run's command in this, its own, process; never returns."""
     try:
         os.setsid()  # so that kill(0) reaches nobody else
@@ -89,7 +93,8 @@ def _child(fds: list[int], failure_fd: int, compiles: bool) -> NoReturn:
         os.closerange(failure_fd + 1, 256)
         job = _read_job(3)  # data as yet: the capabilities are gone before any of it is executed
         os.close(3)
-        _write_files(job["files"], job["folder_bytes"])
+        if scratch:
+            _write_files(job["files"], job["folder_bytes"])
         _drop_capabilities()
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
@@ -128,11 +133,27 @@ def _write_files(files: dict[str, bytes], size_bytes: int) -> None:
         _fail("mount")
     os.chdir(FOLDER)
     for name, content in files.items():
-        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o700)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        _write_all(fd, content)
         os.close(fd)
+
+
+def _write_all(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _open_program(job: dict[str, Any]) -> int:
+    """Returns a descriptor of what is to be executed: a file of the jail, or one made in memory."""
+    if not job["executable"]:
+        return os.open(job["command"][0], O_PATH | os.O_CLOEXEC)
+    try:
+        fd = os.memfd_create("main", MFD_CLOEXEC | MFD_EXEC)
+    except OSError:  # before Linux 6.3 there is no such flag: every one may be executed
+        fd = os.memfd_create("main", MFD_CLOEXEC)
+    _write_all(fd, job["executable"])
+    return fd
 
 
 def _drop_capabilities() -> None:
@@ -150,31 +171,32 @@ def _execute(job: dict[str, Any], *, confined: bool) -> NoReturn:
     # Executed by descriptor, under a number that the limit on open files puts out of the
     # program's reach: the filter lets this one execveat through, and no other.
     open_files = min(job["open_files"], MOST_OPEN_FILES)
-    program = os.open(command[0], O_PATH | os.O_CLOEXEC)
+    program = _open_program(job)
     os.dup2(program, open_files, inheritable=False)
     os.close(program)
-    code = _filter(open_files) if confined else ()
-    text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
-    denied = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(text))
+    text = _filter(open_files)
+    denied = struct.pack("HxxxxxxQ", len(text) // 8, ctypes.addressof(text))
     resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
     for name, value in job["rlimits"].items():
         number = getattr(resource, f"RLIMIT_{name}")
-        most = resource.getrlimit(number)[1]  # the machine's own limit stays above all
-        if most != resource.RLIM_INFINITY:
-            value = most if value == resource.RLIM_INFINITY else min(value, most)
-        resource.setrlimit(number, (value, value))
+        try:
+            resource.setrlimit(number, (value, value))
+        except ValueError:  # the machine's own limit is lower
+            most = resource.getrlimit(number)[1]
+            resource.setrlimit(number, (most, most))
     if confined and _libc.prctl(22, 2, denied, 0, 0) != 0:  # PR_SET_SECCOMP, MODE_FILTER
         _fail("seccomp")
     _libc.syscall(_SYS_EXECVEAT, open_files, b"", arguments, environment, AT_EMPTY_PATH)
     _fail("execveat")
 
 
-def _filter(program_fd: int) -> tuple[tuple[int, int, int, int], ...]:
-    """Returns the filter over nsjail's list, which had to allow what makes processes, as BPF."""
+@functools.cache
+def _filter(program_fd: int) -> ctypes.Array[ctypes.c_char]:
+    """Returns the filter over nsjail's list, which had to allow more than a program may, as BPF."""
     load, jump, ret = 0x20, 0x15, 0x06
     allow, deny = (ret, 0, 0, 0x7FFF0000), (ret, 0, 0, 0x00050001)  # EPERM
     code = [(load, 0, 0, 4), (jump, 1, 0, _AUDIT_ARCH), (ret, 0, 0, 0x80000000), (load, 0, 0, 0)]
-    for number in (_SYS_EXECVE, _SYS_MOUNT, *_SYS_FORKS):
+    for number in (_SYS_EXECVE, _SYS_MOUNT, _SYS_MEMFD_CREATE, *_SYS_FORKS):
         code += [(jump, 0, 1, number), deny]
     # With one value of the first argument only: a thread; the command itself; this process.
     for number, value in (
@@ -183,7 +205,9 @@ def _filter(program_fd: int) -> tuple[tuple[int, int, int, int], ...]:
         (_SYS_PRLIMIT64, 0),
     ):
         code += [(jump, 0, 4, number), (load, 0, 0, 16), (jump, 0, 1, value), allow, deny]
-    return (*code, allow)
+    code.append(allow)
+    text = b"".join(struct.pack("HBBI", *line) for line in code)
+    return ctypes.create_string_buffer(text, len(text))
 
 
 def _supervise(job: dict[str, Any], failure_fd: int) -> NoReturn:
@@ -205,9 +229,7 @@ def _supervise(job: dict[str, Any], failure_fd: int) -> NoReturn:
         try:
             with open(job["output"], "rb", buffering=0) as file:  # noqa: PTH123 -- no pathlib here
                 while part := file.read(1 << 20):
-                    view = memoryview(part)
-                    while view:
-                        view = view[os.write(1, view) :]
+                    _write_all(1, part)
         except OSError as error:
             os.write(2, f"the compiler wrote no {job['output']}: {error}\n".encode())
             code = 1
@@ -254,7 +276,6 @@ def _wait(pid: int, control: socket.socket, cpu_s: float, wall_s: float) -> tupl
 
 def _serve(control: socket.socket, compiles: bool) -> None:
     failure_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-    namespaces = CLONE_NEWNS | (CLONE_NEWPID if compiles else 0)
     space = 4 * array.array("i").itemsize
     while True:
         packet, ancillary, _message_flags, _from = control.recvmsg(
@@ -262,17 +283,19 @@ def _serve(control: socket.socket, compiles: bool) -> None:
         )
         if not packet:
             return
-        number, what, _flags, cpu_s, wall_s, *_limits = REQUEST.unpack(packet)
+        number, what, flags, cpu_s, wall_s, _, _, open_files, _ = REQUEST.unpack(packet)
         if what != RUN:
             continue  # a kill that came too late
         fds = array.array("i")
         for _level, _kind, data in ancillary:
             fds.frombytes(data)
         started = time.monotonic()
-        pid = _clone(namespaces)
+        scratch = flags & FLAG_SCRATCH != 0
+        _filter(min(open_files, MOST_OPEN_FILES))  # made here once: each child would make it anew
+        pid = _clone((CLONE_NEWNS if scratch else 0) | (CLONE_NEWPID if compiles else 0))
         if pid == 0:
             control.close()
-            _child(list(fds), failure_fd, compiles)
+            _child(list(fds), failure_fd, scratch, compiles)
         for fd in fds:
             os.close(fd)
         how, hung_up = _wait(pid, control, cpu_s, wall_s)

@@ -513,7 +513,7 @@ def test_the_same_program_is_compiled_once_also_when_submitted_together() -> Non
             compiled.append(run)
             return RunResult(Ended.EXITED, exit_code=0, stdout=b"code")
         assert isinstance(run, NativeRun)
-        assert run.files["main"] == b"code"
+        assert run.executable == b"code"
         return RunResult(Ended.EXITED, exit_code=0, stdout=run.stdin)
 
     needs("cpp")
@@ -636,7 +636,6 @@ def test_a_missing_toolchain_is_one_line_with_the_remedy() -> None:
             "missing",
             compile=("no-such-compiler", "x"),
             output="x",
-            run=("./x",),
             remedy="install nothing",
         ),
         override=True,
@@ -686,7 +685,7 @@ ADDED = [
         "s=0\nwhile read -r x; do s=$((s + x)); done\necho $s",
     ),
     (
-        Language("assembly", file_name="main.s", compile=("gcc", "main.s", "-o", "main"), output="main", run=("./main",)),
+        Language("assembly", file_name="main.s", compile=("gcc", "main.s", "-o", "main"), output="main"),
         ".globl main\nmain:\n sub $8, %rsp\n lea s(%rip), %rdi\n call puts@plt\n xor %eax, %eax\n add $8, %rsp\n ret\n.data\ns: .asciz \"6\"\n.section .note.GNU-stack\n",
     ),
 ]  # fmt: skip
