@@ -6,6 +6,7 @@ Its modules:
     program.py     Program: compiled where its language is, then run as often as needed
     compiled.py    what compiling made, kept
     python.py, gcc.py, javascript.py   a language or two each
+    doctor.py      which of them work on this machine
 
 Another one is a `register_language(Language(...))` away.
 """

@@ -29,6 +29,7 @@ def _cpp(name: str, standard: str, aliases: tuple[str, ...]) -> Language:
             remedy="install g++ (Debian, Ubuntu: apt-get install g++)",
             environment=_ENVIRONMENT,
             memory_signs=_SIGNS,
+            example='#include <iostream>\nint main() { std::cout << "hello\\n"; }\n',
         )
     )
 
@@ -49,5 +50,6 @@ C = register_language(
         file_words=_FILE_WORDS,
         remedy="install gcc (Debian, Ubuntu: apt-get install gcc libc6-dev)",
         environment=_ENVIRONMENT,
+        example='#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n',
     )
 )

@@ -42,5 +42,6 @@ JAVASCRIPT = register_language(
         extra_threads=12,
         extra_cpu_s=0.2,
         memory_signs=(b"JavaScript heap out of memory", b"Array buffer allocation failed"),
+        example="console.log('hello');\n",
     )
 )

@@ -53,6 +53,7 @@ class Language:
       memory: what the memory limit bounds, see NativeRun.
       extra_memory_bytes, extra_threads, extra_cpu_s: what the bare runtime takes; on top of limits.
       memory_signs: what stands in standard error where memory has run out.
+      example: a program that prints `hello`; `coding-envs doctor` runs it.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Language:
     extra_threads: int = 0
     extra_cpu_s: float = 0.0
     memory_signs: tuple[bytes, ...] = ()
+    example: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.name or not self.file_name or "/" in self.file_name + self.output:
@@ -101,7 +103,15 @@ class Language:
 
     def available(self) -> bool:
         """Returns whether its tools are on this machine."""
-        return all(_find(tool) for tool in self.tools)
+        return self.missing() is None
+
+    def missing(self) -> str | None:
+        """Returns one line on the tool that is missing, and the remedy; None where none is."""
+        for tool in self.tools:
+            if not _find(tool):
+                remedy = self.remedy or f"install {tool}"
+                return f"{self.name} programs need {tool}, which is not in {_SEARCHED}; {remedy}"
+        return None
 
     def require(self) -> None:
         """Does nothing where the language is available.
@@ -109,12 +119,8 @@ class Language:
         Raises:
           SandboxUnavailableError: names the tool that is missing, and the remedy.
         """
-        for tool in self.tools:
-            if not _find(tool):
-                raise SandboxUnavailableError(
-                    f"{self.name} programs need {tool}, which is not in {_SEARCHED}; "
-                    f"{self.remedy or 'install ' + tool}"
-                )
+        if (missing := self.missing()) is not None:
+            raise SandboxUnavailableError(missing)
 
     def version(self) -> str:
         """Returns what its tools say of their version, or "" for Python: part of cache keys."""

@@ -26,6 +26,7 @@ from coding_envs.languages import (
     prepare,
     register_language,
 )
+from coding_envs.languages.doctor import diagnose
 from coding_envs.languages.program import Program
 from coding_envs.problem import CallTest, Limits, Problem, StdioTest
 from coding_envs.sandbox import Ended, FakeSandbox, Run, RunResult, Sandbox, make_sandbox
@@ -630,16 +631,16 @@ def test_call_tests_are_python_s() -> None:
         judge.submit(task, "x")
 
 
+MISSING = Language(
+    "missing",
+    compile=("no-such-compiler", "x"),
+    output="x",
+    remedy="install nothing",
+)
+
+
 def test_a_missing_toolchain_is_one_line_with_the_remedy() -> None:
-    register_language(
-        Language(
-            "missing",
-            compile=("no-such-compiler", "x"),
-            output="x",
-            remedy="install nothing",
-        ),
-        override=True,
-    )
+    register_language(MISSING, override=True)
     assert not language("missing").available()
     judge = Judge(sandbox=FakeSandbox(lambda run: RunResult(Ended.EXITED)))
     with pytest.raises(
@@ -699,6 +700,30 @@ def test_another_language_is_one_line_away(judge: Judge, added: Language, source
     assert judge.judge(task, source).accepted
     assert not judge.judge(task, "((").accepted
     assert added in languages()
+
+
+def test_the_doctor_runs_an_example_of_each() -> None:
+    register_language(MISSING, override=True)
+    checks = {check.name: check for check in diagnose()}
+    assert set(checks) == {one.name for one in languages() if not one.is_resident}
+    assert [c for c in checks.values() if c.ok is False] == []
+    assert (checks["missing"].ok, checks["missing"].remedy) == (None, "install nothing")
+    assert "no-such-compiler" in checks["missing"].detail
+    for one in (CPP, CPP20, C, JAVASCRIPT):
+        assert checks[one.name].ok is (True if one.available() else None), checks[one.name]
+    assert all("\n" not in c.detail + c.remedy for c in checks.values())
+
+
+def test_the_doctor_says_what_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs("c")
+    bad = [
+        replace(C, name="bye", example=C.example.replace("hello", "bye")),
+        replace(C, name="bad", example="int"),
+    ]
+    monkeypatch.setattr("coding_envs.languages.doctor.languages", lambda: tuple(bad))
+    bye, broken = diagnose()
+    assert (bye.ok, "printed b'bye" in bye.detail) == (False, True)
+    assert (broken.ok, "main.c" in broken.detail) == (False, True)
 
 
 def test_verdicts_know_the_compiler_s_version(monkeypatch: pytest.MonkeyPatch) -> None:
