@@ -1,21 +1,78 @@
-"""Calls made in the program's process, and what came of each: shared by call and code tests."""
+"""Runs of a program: their time, and the calls made in them with what came of each."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from ..problem import Limits
-from ..sandbox import Call, Ended, Run, RunResult
+from ..sandbox import Call, Ended, Order, Run, RunResult
 from ..verdict import Status
 
-__all__ = ["Outcome", "Plan", "call_all", "end_status"]
+__all__ = ["Again", "Outcome", "Plan", "call_all", "end_status", "on_time", "uncrossed"]
 
-Plan = Generator[list[Run], list[RunResult], Any]
+Plan = Generator[Sequence[Run | Order], list[RunResult], Any]
 """A judging step: yields runs that may go on side by side, gets their results, returns its own."""
 
+_MAX_LOOKS = 10_000  # parts of a value that are looked at for what to say of it
 _MAX_RUNS = 3  # a program that dies in one call gets the later ones judged too, but not for ever
+
+
+_STRETCH = 1.1  # of the CPU limit, so that a near miss can be told from an endless loop
+_IDLE = 0.1  # of the CPU limit: who used less until the wall limit was waiting, not kept waiting
+_MAX_TIME_OUTS = 2  # of one program's runs; then its later calls are not made
+
+
+@dataclass(frozen=True)
+class Again(Run):
+    """A run that is repeated because its time was in doubt: no other such run beside it.
+
+    Attributes:
+      run: the run itself, of whatever kind.
+    """
+
+    run: Run = field(default_factory=lambda: Run(""))
+
+
+def on_time(runs: list[Run]) -> Generator[Sequence[Run | Order], list[RunResult], list[RunResult]]:
+    """Runs programs within their CPU limits; one whose time is in doubt gets a second chance.
+
+    In doubt is a run that ended by itself within a tenth beyond its limit, and one that was stopped
+    by the clock before it had used up its CPU time, as on a loaded machine. Its second run counts.
+
+    Returns:
+      one result per run; `ended` is a limit where the time was really used up.
+    """
+    results = yield [replace(run, limits=_stretched(run.limits)) for run in runs]
+    judged = list(results)
+    for number, (run, result) in enumerate(zip(runs, results, strict=True)):
+        if _in_doubt(run, result):
+            longer = replace(run, limits=_stretched(run.limits))
+            (judged[number],) = yield [Again(run.source, run=longer)]
+    return [_at_its_limit(*pair) for pair in zip(runs, judged, strict=True)]
+
+
+@lru_cache(maxsize=1024)
+def _stretched(limits: Limits) -> Limits:
+    more = (_STRETCH - 1) * limits.cpu_time_s
+    cpu, wall = limits.cpu_time_s + more, limits.wall_limit_s + more
+    return replace(limits, cpu_time_s=cpu, wall_time_s=wall)
+
+
+def _in_doubt(run: Run, result: RunResult) -> bool:
+    limit = run.limits.cpu_time_s
+    if result.ended in (Ended.EXITED, Ended.SIGNALED):
+        return result.cpu_time_s > limit
+    return result.ended is Ended.WALL_LIMIT and _IDLE * limit < result.cpu_time_s < limit
+
+
+def _at_its_limit(run: Run, result: RunResult) -> RunResult:
+    over = result.cpu_time_s > run.limits.cpu_time_s
+    if over and result.ended in (Ended.EXITED, Ended.SIGNALED):
+        return replace(result, ended=Ended.CPU_LIMIT, exit_code=None, signal=None)
+    return result
 
 
 @dataclass(frozen=True)
@@ -27,12 +84,31 @@ class Outcome:
       value: the returned value, encoded, where it returned.
       error: one line on what happened instead.
       kind: the exception's class name, or "" where the process ended.
+      arguments: `[args, kwargs]` after the call, encoded, where they were asked for.
     """
 
     status: Status
     value: Any = None
     error: str = ""
     kind: str = ""
+    arguments: Any = None
+
+
+def uncrossed(value: Any) -> str | None:
+    """Returns a line on the first part of an encoded value that could not cross, or None."""
+    left = [value]
+    for _ in range(_MAX_LOOKS):
+        if not left:
+            return None
+        part = left.pop()
+        if isinstance(part, dict):
+            name = part.get("opaque")
+            if isinstance(name, str):
+                return f"returned a value of type {name[:150]}, which cannot be compared"
+            left += part.values()
+        elif isinstance(part, list):
+            left += part[::-1]
+    return None
 
 
 def end_status(result: RunResult) -> tuple[Status, str]:
@@ -64,33 +140,38 @@ def error_status(error: str) -> Status:
 
 def call_all(
     program: str, calls: Sequence[Call], limits: Limits, *, setup: str = "", scratch: bool = False
-) -> Generator[list[Run], list[RunResult], list[Outcome] | Outcome]:
+) -> Generator[Sequence[Run | Order], list[RunResult], list[Outcome] | Outcome]:
     """Makes all calls, in one run unless one of them ends the process.
 
     Returns:
       One Outcome per call; or a single Outcome where the program did not even load.
     """
     outcomes: list[Outcome] = []
-    for attempt in range(_MAX_RUNS):
+    time_outs = 0
+    for _ in range(_MAX_RUNS):
         rest = tuple(calls[len(outcomes) :])
         run = Run(program, calls=rest, setup=setup, limits=limits, scratch=scratch)
-        (result,) = yield [run]
+        (result,) = yield from on_time([run])
         compile_error = result.message("compile_error")
         if isinstance(compile_error, str) and not result.message("loaded"):
             return Outcome(Status.COMPILE_ERROR, error=compile_error)
-        if result.message("loaded") is not True:
+        late = result.ended in (Ended.CPU_LIMIT, Ended.WALL_LIMIT)
+        if result.message("loaded") is not True or (late and not rest):
             status, error = end_status(result)
             return Outcome(status, error=error)
         made = [m for m in result.messages if "value" in m or "kind" in m][: len(rest)]
         # What the program claims is taken as it is: it gains nothing, as it knows no answer.
         outcomes += [_outcome(message) for message in made]
-        if len(made) == len(rest):
+        if len(made) == len(rest) and not late:
             return outcomes
+        if len(made) == len(rest):
+            outcomes.pop()  # all answers are there, the last one beyond the time
         status, error = end_status(result)
         outcomes.append(Outcome(status, error=error))
+        time_outs += late
         if len(outcomes) == len(calls):
             return outcomes
-        if attempt == _MAX_RUNS - 1:
+        if time_outs == _MAX_TIME_OUTS:
             break
     missing = len(calls) - len(outcomes)
     return outcomes + [Outcome(Status.NOT_RUN, error="not run: earlier calls failed")] * missing
@@ -98,7 +179,7 @@ def call_all(
 
 def _outcome(message: dict[str, Any]) -> Outcome:
     if "value" in message:
-        return Outcome(Status.ACCEPTED, value=message["value"])
+        return Outcome(Status.ACCEPTED, value=message["value"], arguments=message.get("args"))
     error, kind = message.get("error"), message["kind"]  # of any type: the program may have sent it
     error = error[:500] if isinstance(error, str) else "an error without a message"
     kind = kind[:100] if isinstance(kind, str) else ""

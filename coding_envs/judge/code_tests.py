@@ -1,4 +1,4 @@
-"""Judges test code (HumanEval's `check`, MBPP's asserts) with the oracle out of reach.
+"""Judges test code (`check`, asserts, pytest, unittest) with the oracle out of reach.
 
     once per problem   the tester runs the tests around the reference and notes the calls
     per program        the program's process answers all those calls at once;
@@ -16,15 +16,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..problem import CodeTest, Limits, Problem
-from ..sandbox import Call, Run, RunResult
+from ..sandbox import Call, Order, Run, RunResult
 from ..verdict import Status, TestResult
-from .calls import Outcome, call_all, end_status
+from .calls import Outcome, call_all, end_status, uncrossed
 
 __all__ = ["Recordings", "judge_code_tests"]
 
+_TESTER = "coding_envs_tester:answer"
 _MAX_ROUNDS = 64  # without a reference each call that depends on an earlier one takes a round
 _RECORD_LIMITS = Limits(cpu_time_s=10.0, memory_bytes=1 << 30, output_bytes=64 << 20)
 _NO_ANSWER = {"error": "", "kind": "RuntimeError"}
+
+
+_Call = list[Any]  # expression, arguments as JSON text or None, whether they are wanted after it
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,14 @@ class Recording:
     """The calls that one test makes.
 
     Attributes:
-      texts: per call its arguments as plain data, or its source where `as_source`.
-      error: why the test fails even around the reference, or "".
+      calls: what the test calls: see `tester.py`.
       as_source: True where the arguments are made of the program's own classes, or of what its
         set-up made: such calls are evaluated in the program's process from their source. It holds
         arguments only, never an expected value.
+      error: why the test fails even around the reference, or "".
     """
 
-    texts: tuple[str, ...]
+    calls: tuple[_Call, ...]
     as_source: bool
     error: str = ""
 
@@ -47,7 +51,7 @@ class Recording:
 Recordings = dict[str, list[Recording] | str]
 """Problem fingerprint -> per test, what it calls; or why that cannot be found out."""
 
-_Steps = Generator[list[Run], list[RunResult], Any]
+_Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
 
 class _TesterError(Exception):
@@ -56,7 +60,7 @@ class _TesterError(Exception):
 
 def judge_code_tests(
     problem: Problem, program: str, recordings: Recordings, *, scratch: bool
-) -> Generator[list[Run], list[RunResult], list[TestResult]]:
+) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Returns one result per test, in the problem's order."""
     tests = [t for t in problem.tests if isinstance(t, CodeTest)]
     spec = {
@@ -100,7 +104,7 @@ def _recorded(
                 raise
         by_source = [
             # Only plain asserts can be rewritten: a check(candidate) calls by another name.
-            bool(t.program_setup) or (r["uncrossable"] and not t.check)
+            bool(t.program_setup) or (r["uncrossable"] and not (t.check or t.function))
             for t, r in zip(tests, reports, strict=True)
         ]
         calls = [report["calls"] for report in reports]
@@ -110,7 +114,7 @@ def _recorded(
             calls = [source if by else made for by, source, made in rows]
         errors = ["" if by else r["error"] for by, r in zip(by_source, reports, strict=True)]
         columns = zip(calls, by_source, errors, strict=True)
-        known = [Recording(tuple(texts), by, error) for texts, by, error in columns]
+        known = [Recording(tuple(made), by, error) for made, by, error in columns]
         recordings[key] = known
     return known
 
@@ -127,12 +131,11 @@ def _judge_group(
     results: dict[int, TestResult] = {}
     as_source = recorded[0].as_source
     setup = spec["tests"][members[0]].get("program_setup", "")
-    wanted = {i: list(r.texts) for i, r in zip(members, recorded, strict=True)}
+    wanted = {i: list(r.calls) for i, r in zip(members, recorded, strict=True)}
     errors = {i: r.error for i, r in zip(members, recorded, strict=True)}
     for _ in range(_MAX_ROUNDS):
         open_tests = list(wanted)
-        texts = [text for i in open_tests for text in wanted[i]]
-        calls = [Call(t) if as_source else Call(problem.entry_point, t) for t in texts]
+        calls = [_as_call(*call) for i in open_tests for call in wanted[i]]
         # Even without a call to make the program must load.
         outcomes = yield from call_all(program, calls, problem.limits, setup=setup, scratch=scratch)
         if isinstance(outcomes, Outcome):
@@ -142,16 +145,16 @@ def _judge_group(
         by_test = {i: [next(rest) for _ in wanted[i]] for i in open_tests}
         orders = []
         for i in open_tests:
-            known = [[t, _as_message(o)] for t, o in zip(wanted[i], by_test[i], strict=True)]
+            pairs = zip(wanted[i], by_test[i], strict=True)
+            known = [[call, _as_message(outcome, call[1])] for call, outcome in pairs]
             orders.append({**spec["tests"][i], "known": known, "expressions": as_source})
         order = {**spec, "tests": orders, "order": "replay"}
         try:
             reports = yield from _ask_tester(order, _replay_limits(problem))
         except _TesterError:
             # Who is at fault: the test, or what the program answered? Ask without the answers.
-            blank = [[[t, _NO_ANSWER] for t in wanted[i]] for i in open_tests]
-            pairs = zip(orders, blank, strict=True)
-            control = [{**test, "known": known} for test, known in pairs]
+            blank = [[[call, _NO_ANSWER] for call in wanted[i]] for i in open_tests]
+            control = [{**test, "known": known} for test, known in zip(orders, blank, strict=True)]
             yield from _ask_tester({**order, "tests": control}, _replay_limits(problem))
             message = "the returned values could not be checked within the limits"
             failure = TestResult(Status.WRONG_ANSWER, message=message)
@@ -172,9 +175,19 @@ def _judge_group(
     return [results.get(i, failure) for i in members]
 
 
-def _as_message(outcome: Outcome) -> dict[str, Any]:
+def _as_call(expression: str, arguments: str | None, after: bool) -> Call:
+    # Only where it is wanted: sending arguments back costs as much as sending the value.
+    return (
+        Call(expression, arguments, arguments_after=True) if after else Call(expression, arguments)
+    )
+
+
+def _as_message(outcome: Outcome, arguments: str | None) -> dict[str, Any]:
     if outcome.status is Status.ACCEPTED:
-        return {"value": outcome.value}
+        message = {"value": outcome.value}
+        if outcome.arguments is not None and outcome.arguments != json.loads(arguments or ""):
+            message["args"] = outcome.arguments
+        return message
     return {"error": outcome.error, "kind": outcome.kind}
 
 
@@ -189,6 +202,12 @@ def _result(report: dict[str, Any], outcomes: list[Outcome], error: str) -> Test
     at = report.get("failed_at", -1)
     if 0 <= at < len(outcomes):
         return TestResult(outcomes[at].status, message=outcomes[at].error)
+    if "why" in report:
+        return TestResult(Status.WRONG_ANSWER, message=report["why"])
+    for outcome in outcomes:
+        opaque = uncrossed(outcome.value)
+        if opaque is not None:
+            return TestResult(Status.WRONG_ANSWER, message=opaque)
     # The text of a failed assertion may hold the expected value: it stays here.
     return TestResult(Status.WRONG_ANSWER, message="an assertion of the test does not hold")
 
@@ -199,18 +218,13 @@ def _replay_limits(problem: Problem) -> Limits:
 
 
 def _ask_tester(order: dict[str, Any], limits: Limits) -> _Steps:
-    arguments = json.dumps([[json.dumps(order)], {"dict": []}])
-    run = Run(
-        "from coding_envs_tester import main",
-        calls=(Call("main", arguments),),
-        limits=limits,
-    )
-    (result,) = yield [run]
-    value = result.message("value")
-    if not isinstance(value, str):
-        error = result.message("error")
-        raise _TesterError(f"the test code failed: {error or end_status(result)[1]}")
+    (result,) = yield [Order(_TESTER, json.dumps(order).encode(), limits)]
+    if result.reply is None:
+        raise _TesterError(f"the test code failed: {end_status(result)[1]}")
     try:
-        return json.loads(value)
+        reply = json.loads(result.reply)
     except (ValueError, RecursionError) as error:
         raise _TesterError(f"the test code forged its report: {error}") from None
+    if isinstance(reply, dict):
+        raise _TesterError(f"the test code failed: {reply.get('error')}")
+    return reply

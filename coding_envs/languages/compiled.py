@@ -5,9 +5,8 @@ from __future__ import annotations
 import collections
 import hashlib
 import threading
-from concurrent.futures import Future
 
-from ..sandbox import Ended, RunResult, Sandbox
+from ..sandbox import Done, Ended, RunResult, Sandbox
 from ..sandbox.native import CompilerRun
 
 __all__ = ["CompilerCache"]
@@ -18,8 +17,8 @@ _ENTRY_BYTES = 1024  # what an entry takes beside its result
 class CompilerCache:
     """Answers compilers' runs from earlier identical ones. Usable from any thread.
 
-    A run is known by its whole job: command, source, limits. Two submitted at one time share one
-    run. The results least recently used go when there are too many; what a limit stopped, or a
+    A run is known by its whole job: command, source, limits. Those that come while it goes on wait
+    for it. The results least recently used go when there are too many; what a limit stopped, or a
     fault of the sandbox, does not stay.
 
     Args:
@@ -29,36 +28,39 @@ class CompilerCache:
     def __init__(self, most_bytes: int = 256 * 2**20) -> None:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._kept: collections.OrderedDict[bytes, Future[RunResult]] = collections.OrderedDict()
-        self._sizes: dict[bytes, int] = {}
+        self._kept: collections.OrderedDict[bytes, RunResult] = collections.OrderedDict()
+        self._waiting: dict[bytes, list[Done]] = {}
         self._bytes = 0
 
-    def submit(self, sandbox: Sandbox, run: CompilerRun) -> Future[RunResult]:
-        """Returns the future of an identical run, or else of this one, submitted now."""
+    def start(self, sandbox: Sandbox, run: CompilerRun, done: Done) -> None:
+        """Tells `done` the result of an identical run, or else of this one; see Sandbox."""
         key = hashlib.blake2b(run.job(), digest_size=16).digest()
         with self._lock:
-            future = self._kept.get(key)
-            if future is not None:
+            kept = self._kept.get(key)
+            first = kept is None and key not in self._waiting
+            if kept is not None:
                 self._kept.move_to_end(key)
-                return future
-            future = sandbox.submit(run)
-            self._kept[key] = future
-        # Outside the lock: where it has ended already, this calls at once.
-        future.add_done_callback(lambda done: self._keep(key, done))
-        return future
+            else:
+                self._waiting.setdefault(key, []).append(done)
+        if kept is not None:
+            done(kept)
+        elif first:
+            try:
+                sandbox.start(run, lambda outcome: self._ended(key, outcome))
+            except BaseException as error:
+                self._ended(key, error)
 
-    def _keep(self, key: bytes, done: Future[RunResult]) -> None:
+    def _ended(self, key: bytes, outcome: RunResult | BaseException) -> None:
         with self._lock:
-            failed = done.cancelled() or done.exception() is not None
-            if failed or done.result().ended is not Ended.EXITED:  # on a free machine, it may end
-                self._kept.pop(key, None)
-                return
-            result = done.result()
-            self._sizes[key] = len(result.stdout) + len(result.stderr) + _ENTRY_BYTES
-            self._bytes += self._sizes[key]
-            if self._bytes > self._most_bytes:
-                for old in [k for k in self._kept if k in self._sizes]:
-                    self._bytes -= self._sizes.pop(old)
-                    del self._kept[old]
-                    if self._bytes <= self._most_bytes:
-                        break
+            waiting = self._waiting.pop(key)
+            if isinstance(outcome, RunResult) and outcome.ended is Ended.EXITED:
+                self._kept[key] = outcome
+                self._bytes += _size(outcome)
+                while self._bytes > self._most_bytes:
+                    self._bytes -= _size(self._kept.popitem(last=False)[1])
+        for done in waiting:
+            done(outcome)
+
+
+def _size(result: RunResult) -> int:
+    return len(result.stdout) + len(result.stderr) + _ENTRY_BYTES

