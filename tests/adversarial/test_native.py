@@ -34,6 +34,7 @@ SYSCALL = """
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -183,7 +184,7 @@ ESCAPING = {
     "exec": "char* v[] = {(char*)\"x\", 0}; TRY(execv(\"/usr/bin/node\", v)); TRY(syscall(SYS_execveat, 32, \"\", v, v, 0x1000)); int fd = open(\"/tmp/main\", O_RDONLY); TRY(syscall(SYS_execveat, fd, \"\", v, v, 0x1000)); TRY(dup2(fd, 32)); TRY(fcntl(fd, F_DUPFD, 32));",
     "namespaces": "TRY(unshare(CLONE_NEWUSER)); TRY(unshare(CLONE_NEWNS)); TRY(unshare(CLONE_FILES)); TRY(setns(0, 0)); TRY(syscall(SYS_clone, 0x10000000 | SIGCHLD, 0, 0, 0, 0));",
     "mounts": "TRY(syscall(SYS_mount, \"none\", \"/tmp\", \"tmpfs\", 0, 0)); TRY(syscall(SYS_umount2, \"/tmp\", 0)); TRY(syscall(SYS_pivot_root, \"/\", \"/\")); TRY(chroot(\"/tmp\")); TRY(syscall(SYS_open_tree, 0, \"/\", 0)); TRY(syscall(SYS_fsopen, \"tmpfs\", 0));",
-    "other_processes": "TRY(syscall(SYS_ptrace, 16, 1, 0, 0)); TRY(syscall(SYS_process_vm_readv, 1, 0, 0, 0, 0, 0)); TRY(syscall(SYS_pidfd_getfd, 0, 0, 0)); struct rlimit l; TRY(prlimit((pid_t)1, RLIMIT_CPU, 0, &l)); TRY(kill(2, 0)); TRY(setpriority(PRIO_PROCESS, 1, 5)); TRY(syscall(SYS_sched_setaffinity, 1, 8, &l)); TRY(syscall(SYS_kcmp, 1, 1, 0, 0, 0));",
+    "other_processes": "TRY(syscall(SYS_ptrace, 16, 1, 0, 0)); TRY(syscall(SYS_process_vm_readv, 1, 0, 0, 0, 0, 0)); TRY(syscall(SYS_pidfd_getfd, 0, 0, 0)); struct rlimit l; TRY(prlimit((pid_t)1, RLIMIT_CPU, 0, &l)); for (int pid = -3; pid < 200; pid++) if (pid != getpid()) { TRY(kill(pid, 0)); TRY(syscall(SYS_tgkill, pid, pid, 0)); } TRY(fcntl(0, F_SETOWN, 1)); TRY(fcntl(0, 10, SIGKILL)); if (raise(0) != 0 || kill(getpid(), 0) != 0) puts(\"could not: signal itself\"); TRY(setpriority(PRIO_PROCESS, 1, 5)); TRY(syscall(SYS_sched_setaffinity, 1, 8, &l)); TRY(syscall(SYS_kcmp, 1, 1, 0, 0, 0));",
     "limits_raised": "for (int r : {RLIMIT_AS, RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CPU}) { struct rlimit l; getrlimit((__rlimit_resource)r, &l); l.rlim_cur = l.rlim_max = l.rlim_max + 1; TRY(setrlimit((__rlimit_resource)r, &l)); }",
     "network": "struct sockaddr_in a = {AF_INET, htons(80), {htonl(0x7f000001)}}; int fd = socket(AF_INET, SOCK_STREAM, 0); TRY(fd); TRY(connect(fd, (struct sockaddr*)&a, sizeof a)); TRY(socket(AF_NETLINK, SOCK_RAW, 0)); TRY(socket(AF_UNIX, SOCK_STREAM, 0)); TRY(bind(0, (struct sockaddr*)&a, sizeof a)); TRY(listen(0, 1));",
     "kernel": "TRY(syscall(SYS_bpf, 0, 0, 0)); TRY(syscall(SYS_perf_event_open, 0, 0, 0, 0, 0)); TRY(syscall(SYS_userfaultfd, 0)); TRY(syscall(SYS_io_uring_setup, 1, 0)); TRY(syscall(SYS_keyctl, 0, 0, 0)); TRY(syscall(SYS_add_key, 0, 0, 0, 0, 0)); TRY(syscall(SYS_memfd_create, \"x\", 0)); TRY(syscall(SYS_reboot, 0, 0, 0, 0)); TRY(syscall(SYS_init_module, 0, 0, 0)); TRY(syscall(SYS_shmget, 1, 4096, 01600)); TRY(syscall(SYS_mq_open, \"/x\", 0102, 0600, 0)); TRY(syscall(SYS_personality, 0x40000)); TRY(syscall(SYS_quotactl, 0, 0, 0, 0)); TRY(syscall(SYS_iopl, 3));",
