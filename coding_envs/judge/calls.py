@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import json
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from ..problem import Limits
 from ..sandbox import Call, Ended, Order, Run, RunResult
 from ..verdict import Status
 
-__all__ = ["Again", "Outcome", "Plan", "call_all", "end_status", "on_time", "uncrossed"]
+__all__ = ["Again", "Outcome", "Outcomes", "Plan", "call_all", "end_status", "on_time", "uncrossed"]
 
 Plan = Generator[Sequence[Run | Order], list[RunResult], Any]
 """A judging step: yields runs that may go on side by side, gets their results, returns its own."""
@@ -20,6 +21,7 @@ _MAX_LOOKS = 10_000  # parts of a value that are looked at for what to say of it
 _MAX_RUNS = 3  # a program that dies in one call gets the later ones judged too, but not for ever
 
 
+_LOADED = b'{"loaded":true}\n'  # a run's first message when its calls begin
 _STRETCH = 1.1  # of the CPU limit, so that a near miss can be told from an endless loop
 _IDLE = 0.1  # of the CPU limit: who used less until the wall limit was waiting, not kept waiting
 _MAX_TIME_OUTS = 2  # of one program's runs; then its later calls are not made
@@ -138,20 +140,89 @@ def error_status(error: str) -> Status:
     return Status.RUNTIME_ERROR
 
 
+class Outcomes:
+    """What came of each call of a run; looked into only where somebody must.
+
+    Attributes:
+      count: how many calls.
+      text: the outcomes as the program's process sent them, a line each.
+    """
+
+    def __init__(self, count: int, text: bytes = b"", known: list[Outcome] | None = None) -> None:
+        self.count, self._text, self._known = count, text, known
+
+    @property
+    def text(self) -> bytes:
+        """The outcomes as the tester reads them."""
+        if self._known is None:
+            return self._text
+        lines = [json.dumps(_as_message(outcome)).encode() for outcome in self._known]
+        return b"".join(line + b"\n" for line in lines)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return iter(self._all())
+
+    def __getitem__(self, index: int) -> Outcome:
+        return self._all()[index]
+
+    def _all(self) -> list[Outcome]:
+        if self._known is None:
+            self._known = [_outcome(message) for message in _parsed(self._text, self.count)]
+        return self._known
+
+
+def _parsed(text: bytes, count: int) -> list[dict[str, Any]]:
+    """Returns `count` messages; a line that is none, as only a program writes, is an error."""
+    messages: list[Any]
+    try:
+        messages = json.loads(b"[" + text.replace(b"\n", b",")[:-1] + b"]")
+    except (ValueError, RecursionError, MemoryError):
+        messages = []
+    if len(messages) != count:
+        messages = []
+    forged = {"error": "the program sent something else than an outcome", "kind": ""}
+    good = [
+        m if isinstance(m, dict) and ("value" in m or "kind" in m) else forged for m in messages
+    ]
+    return good + [forged] * (count - len(good))
+
+
+def _as_message(outcome: Outcome) -> dict[str, Any]:
+    if outcome.status is not Status.ACCEPTED:
+        return {"error": outcome.error, "kind": outcome.kind}
+    message = {"value": outcome.value}
+    return message if outcome.arguments is None else message | {"args": outcome.arguments}
+
+
 def call_all(
-    program: str, calls: Sequence[Call], limits: Limits, *, setup: str = "", scratch: bool = False
-) -> Generator[Sequence[Run | Order], list[RunResult], list[Outcome] | Outcome]:
+    program: str,
+    calls: tuple[Call, ...],
+    limits: Limits,
+    *,
+    setup: str = "",
+    scratch: bool = False,
+) -> Generator[Sequence[Run | Order], list[RunResult], Outcomes | Outcome]:
     """Makes all calls, in one run unless one of them ends the process.
 
     Returns:
-      One Outcome per call; or a single Outcome where the program did not even load.
+      The outcome of each call; or a single Outcome where the program did not even load.
     """
     outcomes: list[Outcome] = []
     time_outs = 0
     for _ in range(_MAX_RUNS):
-        rest = tuple(calls[len(outcomes) :])
+        rest = calls[len(outcomes) :]
         run = Run(program, calls=rest, setup=setup, limits=limits, scratch=scratch)
         (result,) = yield from on_time([run])
+        channel = result.channel
+        if (
+            not outcomes
+            and result.exit_code == 0
+            and result.ended is Ended.EXITED
+            and channel.startswith(_LOADED)
+            and channel.count(b"\n") == 1 + len(rest)
+            and channel.endswith(b"\n")
+        ):
+            return Outcomes(len(rest), channel[len(_LOADED) :])  # as nearly always
         compile_error = result.message("compile_error")
         if isinstance(compile_error, str) and not result.message("loaded"):
             return Outcome(Status.COMPILE_ERROR, error=compile_error)
@@ -163,18 +234,19 @@ def call_all(
         # What the program claims is taken as it is: it gains nothing, as it knows no answer.
         outcomes += [_outcome(message) for message in made]
         if len(made) == len(rest) and not late:
-            return outcomes
+            return Outcomes(len(calls), known=outcomes)
         if len(made) == len(rest):
             outcomes.pop()  # all answers are there, the last one beyond the time
         status, error = end_status(result)
         outcomes.append(Outcome(status, error=error))
         time_outs += late
         if len(outcomes) == len(calls):
-            return outcomes
+            return Outcomes(len(calls), known=outcomes)
         if time_outs == _MAX_TIME_OUTS:
             break
     missing = len(calls) - len(outcomes)
-    return outcomes + [Outcome(Status.NOT_RUN, error="not run: earlier calls failed")] * missing
+    outcomes += [Outcome(Status.NOT_RUN, error="not run: earlier calls failed")] * missing
+    return Outcomes(len(calls), known=outcomes)
 
 
 def _outcome(message: dict[str, Any]) -> Outcome:

@@ -411,13 +411,11 @@ def _judge_tests(
 
 def _judge_call_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
-    calls = [
-        # Only where they are looked at: sending arguments back costs as much as sending the value.
-        Call(t.entry_point or problem.entry_point, t.call_text, arguments_after=True)
-        if t.expected_args
-        else Call(t.entry_point or problem.entry_point, t.call_text)
+    # Arguments only where they are looked at: sending them back costs as much as the value.
+    calls = tuple(
+        Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
         for t in tests
-    ]
+    )
     outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch)
     if isinstance(outcomes, Outcome):
         return [TestResult(outcomes.status, message=outcomes.error)] * len(tests)

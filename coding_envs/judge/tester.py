@@ -68,8 +68,8 @@ class _Answers:
       names: where the test's own names for exceptions stand.
     """
 
-    def __init__(self, known: list[list[Any]]) -> None:
-        self.known = known
+    def __init__(self, calls: list[list[Any]], outcomes: list[Any]) -> None:
+        self.calls, self.outcomes = calls, outcomes
         self.made: list[list[Any]] = []
         self.stopped = False
         self.failed_at = -1
@@ -84,18 +84,18 @@ class _Answers:
     def outcome(self, call: list[Any]) -> dict[str, Any]:
         index = len(self.made)
         self.made.append(call)
-        if self.stopped or index >= len(self.known) or self.known[index][0] != call:
+        if self.stopped or index >= len(self.calls) or self.calls[index] != call:
             self.stopped = True
             raise _NeedsMoreError
-        outcome: dict[str, Any] = self.known[index][1]
+        outcome: dict[str, Any] = self.outcomes[index]
         return outcome
 
     def outcome_of(self, index: int) -> Any:
         """Returns the outcome of the expression of that number."""
-        if index >= len(self.known):
+        if index >= len(self.outcomes):
             self.stopped = True
             raise _NeedsMoreError
-        return self.value(self.known[index][1], index)
+        return self.value(self.outcomes[index], index)
 
     def value(self, outcome: dict[str, Any], index: int | None = None) -> Any:
         if "value" in outcome:
@@ -117,14 +117,16 @@ class _Answers:
 
 
 def _arguments_of(name: str, line: str) -> tuple[Any, ...]:
-    """What an exception was made with, as far as its line `Name: message` tells."""
-    message = line.removeprefix(f"{name}: ")
+    """What an exception was made with, as far as its line `module.Name: message` tells."""
+    head, colon, message = line.partition(": ")
+    if head.rpartition(".")[2] != name:
+        colon, message = ": ", line
     if name == "KeyError":  # whose message is its argument's repr
         try:
             return (ast.literal_eval(message),)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass
-    return (message,) if line != name else ()
+    return (message,) if colon else ()
 
 
 class _Recorder:
@@ -429,8 +431,8 @@ def record(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return records
 
 
-def replay(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Runs each test against the known outcomes.
+def replay(spec: dict[str, Any], outcomes: list[Any]) -> list[dict[str, Any]]:
+    """Runs each test against the outcomes of all calls, one test's after the other's.
 
     Returns:
       Per test: {"status": "passed"}; {"status": "failed", "error", "failed_at"}, with "why" where
@@ -438,11 +440,15 @@ def replay(spec: dict[str, Any]) -> list[dict[str, Any]]:
       calls up to the first without a known outcome; or {"status": "unjudgeable", "error"}, where
       the test is broken, or calls with something that cannot cross.
     """
-    return [_replay_one(spec, test) for test in spec["tests"]]
+    reports, end = [], 0
+    for test in spec["tests"]:
+        start, end = end, end + len(test["calls"])
+        answers = _Answers(test["calls"], outcomes[start:end])
+        reports.append(_replay_one(spec, test, answers))
+    return reports
 
 
-def _replay_one(spec: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
-    answers = _Answers(test["known"])
+def _replay_one(spec: dict[str, Any], test: dict[str, Any], answers: _Answers) -> dict[str, Any]:
     report: dict[str, Any] = {"status": "passed"}
     try:
         if test.get("expressions"):
@@ -455,7 +461,7 @@ def _replay_one(spec: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
         report = {"status": "failed", "error": "", "failed_at": -1, "why": str(error)}
     except plain_data.PlainDataError as error:
         # The test's own argument cannot cross; unless it came from the program to begin with.
-        theirs = '"opaque"' in json.dumps(answers.known)
+        theirs = '"opaque"' in json.dumps(answers.outcomes)
         status = "failed" if theirs else "unjudgeable"
         report = {"status": status, "error": _one_line(error), "failed_at": -1}
     except _TestError as error:
@@ -519,10 +525,43 @@ _STREAMS = ("stdin", "stdout", "stderr", "argv", "path")
 _TEMPORARY = ("__main__", "test_solution", _MODULE, "pytest")
 
 
-def main(text: str) -> str:
-    """Returns the JSON report of the JSON order `text`: the one entry that the judge calls."""
-    spec = json.loads(text)
-    order = {"record": record, "replay": replay, "expressions": expressions}[spec["order"]]
+@functools.lru_cache(maxsize=256)
+def _parsed_order(order: bytes) -> tuple[dict[str, Any], str]:
+    """Returns an order and its text; it must not be changed, the same comes again and again."""
+    text = order.decode()
+    return json.loads(text), text
+
+
+def _parsed_outcomes(lines: bytes, count: int) -> list[Any]:
+    """Returns one outcome per line; a line that is none, which only a program writes, is an error.
+
+    The lines come from the program's process as they are.
+    """
+    outcomes: list[Any]
+    try:
+        outcomes = json.loads(b"[" + lines.replace(b"\n", b",")[:-1] + b"]")
+    except (ValueError, RecursionError, MemoryError):
+        outcomes = []
+    if len(outcomes) != count:
+        outcomes = []
+    forged = {"error": "the program sent something else than an outcome", "kind": ""}
+    for index, outcome in enumerate(outcomes):
+        if not isinstance(outcome, dict) or not ("value" in outcome or "kind" in outcome):
+            outcomes[index] = forged
+        elif "value" not in outcome:
+            good = isinstance(outcome["kind"], str) and isinstance(outcome.get("error"), str)
+            outcomes[index] = outcome if good else forged
+    return outcomes + [forged] * (count - len(outcomes))
+
+
+def main(order: bytes, lines: bytes = b"") -> str:
+    """Returns the JSON report of the JSON order `order`: the one entry that the judge calls.
+
+    Args:
+      order: "record", "expressions" or "replay", with the problem's tests and helpers.
+      lines: for "replay", the outcomes of all calls, a line of JSON each.
+    """
+    spec, text = _parsed_order(order)
     modules = sys.modules
     held = {name: modules[name] for name in _TEMPORARY if name in modules}
     streams = [getattr(sys, name) for name in _STREAMS]
@@ -534,7 +573,10 @@ def main(text: str) -> str:
     if digits:
         sys.set_int_max_str_digits(0)
     try:
-        return json.dumps(order(spec))
+        if spec["order"] == "replay":
+            count = sum(len(test["calls"]) for test in spec["tests"])
+            return json.dumps(replay(spec, _parsed_outcomes(lines, count)))
+        return json.dumps({"record": record, "expressions": expressions}[spec["order"]](spec))
     finally:
         if kept is not None:
             builtins.__dict__.update(kept[0])
@@ -571,6 +613,7 @@ def _end_alarms() -> None:
 def answer(order: bytes) -> bytes:
     """Answers orders as a service; an order that fails says so, and the next one is served."""
     try:
-        return main(order.decode()).encode()
+        head, _, lines = order.partition(b"\n")
+        return main(head, lines).encode()
     except BaseException as error:
         return json.dumps({"error": _one_line(error)}).encode()

@@ -35,9 +35,11 @@ from typing import Any
 import guest_compiler  # type: ignore[import-not-found]
 import plain_data  # type: ignore[import-not-found]
 from guest_protocol import (  # type: ignore[import-not-found]
+    FLAG_MEMORY,
     FLAG_SERVICE,
     HELLO,
     LENGTH,
+    MEMORY_BYTES,
     STATUS,
 )
 
@@ -152,7 +154,7 @@ def _call_all(
     """Sends one outcome per call, as soon as it is there: later calls cannot take it back."""
     send({"loaded": True})
     entries: dict[str, Any] = {}
-    loads, told = marshal.loads, False
+    loads, write, told = marshal.loads, _messages.write, False
     for expression, arguments, arguments_after in calls:
         try:
             if arguments is None:
@@ -183,11 +185,55 @@ def _call_all(
                 told = True
                 _print_traceback(error)
             line = dumps({"error": _one_line(error), "kind": type(error).__name__})
-        _write_all(CHANNEL, line.encode() + b"\n")
+        write(line.encode() + b"\n")
+
+
+class _Messages:
+    """Where messages go: into the shared memory while there is room, then onto the channel."""
+
+    def __init__(self) -> None:
+        self.memory: Any = None
+        self.address = 0
+        self.end = LENGTH.size
+
+    def map(self, fd: int) -> None:
+        """Maps the worker's shared memory."""
+        _libc.mmap.restype = ctypes.c_void_p
+        _libc.mmap.argtypes = [ctypes.c_void_p, *(ctypes.c_size_t,) * 5]
+        _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        # Not with the module mmap, which keeps a descriptor. PROT_READ | PROT_WRITE, MAP_SHARED.
+        address = _libc.mmap(None, MEMORY_BYTES, 3, 1, fd, 0)
+        if address is None or address == ctypes.c_void_p(-1).value:
+            raise OSError(ctypes.get_errno(), "mmap: " + os.strerror(ctypes.get_errno()))
+        self.address = address
+        memory = (ctypes.c_char * MEMORY_BYTES).from_address(address)
+        self.memory = memoryview(memory).cast("B")
+
+    def unmap(self) -> None:
+        """Leaves the memory to another child: only the channel from now on."""
+        self.memory = None
+        _libc.munmap(self.address, MEMORY_BYTES)
+
+    def write(self, line: bytes) -> None:
+        """Sends one line, its end included."""
+        memory = self.memory
+        if memory is not None:
+            end = self.end + len(line)
+            if end <= MEMORY_BYTES:
+                memory[self.end : end] = line
+                self.end = end
+                _pack_into(memory, 0, end - 8)
+                return
+            self.memory = None  # full: from now on the channel, so that the order is kept
+        _write_all(CHANNEL, line)
+
+
+_messages = _Messages()
+_pack_into = LENGTH.pack_into
 
 
 def _send(message: dict[str, Any]) -> None:
-    _write_all(CHANNEL, _dumps(message).encode() + b"\n")
+    _messages.write(_dumps(message).encode() + b"\n")
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -396,10 +442,12 @@ def _open_null(flags: int) -> int:
 
 def main() -> None:
     """Serves runs until the host closes the control socket."""
-    number, *names = sys.argv[1:]
+    number, memory, *names = sys.argv[1:]
     bare = "--bare" in names
     preload = [name for name in names if not name.startswith("-")]
     control = _moved(int(number))
+    _messages.map(int(memory))
+    os.close(int(memory))
     for name in ("LD_PRELOAD", "CODING_ENVS_ZYGOTE"):  # the worker's affair, not the programs'
         os.environ.pop(name, None)
     try:
@@ -414,6 +462,8 @@ def main() -> None:
         _deny_execve()
     null = _open_null(os.O_RDONLY)
     _open_streams()
+    _messages.end = LENGTH.size  # what the warm-up wrote is not to be seen
+    _pack_into(_messages.memory, 0, 0)
     gc.collect()
     inherited = gc.get_objects()
     gc.freeze()  # a collection in a child must not write to every inherited object
@@ -424,6 +474,8 @@ def main() -> None:
         return
     flags, job = request
     code = 1
+    if not flags & FLAG_MEMORY:
+        _messages.unmap()
     try:
         code = _serve_orders(job) if flags & FLAG_SERVICE else _run_job(job)
     except MemoryError:

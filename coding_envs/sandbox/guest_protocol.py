@@ -7,6 +7,10 @@ standard output, and its standard error where FLAG_SPLIT is set (else output ser
 On a run's channel: the job, with its length before it; then whatever the child sends. A service
 (FLAG_SERVICE) gets order after order on its channel and answers each, all with their length before
 them, until it is killed.
+
+A child's messages, JSON lines, go into the worker's shared memory, as far as there is room, the
+rest onto the channel: what was written stays written when the child dies, and it takes no system
+call. The memory's first eight bytes say how many follow. The host empties it after each run.
 """
 
 from __future__ import annotations
@@ -21,11 +25,13 @@ FLAG_SCRATCH = 1  # a private scratch folder
 FLAG_STDIN = 2  # standard input is among the descriptors; else it is empty
 FLAG_SPLIT = 4  # so is standard error
 FLAG_SERVICE = 8  # answers orders until it is killed
+FLAG_MEMORY = 16  # may send its messages through the worker's shared memory
 
 # Guest -> host: run number, how it ended, exit code or signal, CPU seconds, wall seconds, peak
 # resident bytes.
 STATUS = struct.Struct("<QiiddQ")
 EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO = range(7)
 
+MEMORY_BYTES = 1 << 18
 LENGTH = struct.Struct("<Q")
 MAX_FDS = 4

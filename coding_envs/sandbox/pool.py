@@ -8,6 +8,7 @@ import collections
 import contextlib
 import functools
 import itertools
+import json
 import marshal
 import math
 import os
@@ -24,7 +25,7 @@ from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
 from . import guest_protocol as protocol
 from .launch import Launcher
 from .run import Done, Ended, Order, Run, RunResult, Sandbox
-from .worker import Active, Service, Stream, Task, Worker, explain_failed_start, parse_messages
+from .worker import Active, Service, Stream, Task, Worker, explain_failed_start
 
 __all__ = ["WorkerPool"]
 
@@ -34,7 +35,6 @@ _GRACE_S = 1.0  # beyond a run's wall limit, then the worker itself is taken for
 _WEDGED_END_S = 0.3  # what a worker gets that is to be replaced: its run waits
 _RETRY_S = 1.0  # before a worker that did not start is tried again while others still serve
 _SCRIPT_CHANNEL_BYTES = 1 << 16  # a script's run has no answers to send, one error at most
-_EXTRA_MESSAGES = 8  # of a run, beyond one per call
 _WATCH_AFTER_S = 0.002  # most runs are over by then, and their pipes never needed watching
 _COMPILER = "guest_compiler:main"
 _COMPILE_S = 0.1  # a source that takes longer is the run's own child's affair, within its limits
@@ -45,6 +45,7 @@ _MAX_REPLY_BYTES = 64 << 20
 _SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
 _PIPE = os.O_CLOEXEC | os.O_NONBLOCK
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+_EXTRA_MESSAGES = 8  # of a run, beyond one per call
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
 _ENDS = {
@@ -292,7 +293,8 @@ class WorkerPool(Sandbox):
         if kind == b"E":
             worker.task = None
             message = {"compile_error": content.decode("utf-8", "replace")}
-            self._done.append((task, RunResult(Ended.EXITED, exit_code=1, messages=(message,))))
+            channel = json.dumps(message).encode()
+            self._done.append((task, RunResult(Ended.EXITED, exit_code=1, channel=channel)))
         else:
             self._launch(worker, task, content if kind == b"C" else None)
 
@@ -326,10 +328,12 @@ class WorkerPool(Sandbox):
         now = time.monotonic()
         deadline = now + limits.wall_limit_s + _GRACE_S
         active = Active(next(self._numbers), run, deadline, now + _WATCH_AFTER_S)
+        active.memory = joined is None
         worker.actives[active.number] = active
         streams = active.streams
         theirs: list[int] = []
         flags = protocol.FLAG_SCRATCH if run.scratch else 0
+        flags |= protocol.FLAG_MEMORY if active.memory else 0
         try:
             ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
             theirs.append(their.detach())
@@ -338,6 +342,7 @@ class WorkerPool(Sandbox):
             if joined is not None:
                 flags |= protocol.FLAG_STDIN | protocol.FLAG_SPLIT
                 theirs += [os.dup(fd) for fd in joined]
+                active.held = (os.dup(joined[0]), os.dup(joined[1]))
             elif run.stdin:
                 flags |= protocol.FLAG_STDIN
                 read, write = os.pipe2(_PIPE)
@@ -437,7 +442,7 @@ class WorkerPool(Sandbox):
             said = stderr.content().decode("utf-8", "replace").strip()
             self._replace(worker, said or "a run could not be set up")
             return
-        active.status = (how, *measured)
+        active.end((how, *measured))
         if all(a.status is not None for a in worker.actives.values()):
             self._finish(worker)
 
@@ -447,12 +452,12 @@ class WorkerPool(Sandbox):
         assert task is not None
         actives = list(worker.actives.values())
         worker.actives, worker.task = {}, None
-        result, *others = [self._result(active) for active in actives]
+        result, *others = [self._result(worker, active) for active in actives]
         if others:
             result = replace(result, peer=others[0])
         self._done.append((task, result))
 
-    def _result(self, active: Active) -> RunResult:
+    def _result(self, worker: Worker, active: Active) -> RunResult:
         assert active.status is not None
         how, value, cpu_s, wall_s, peak = active.status
         limits = active.run.limits
@@ -472,16 +477,23 @@ class WorkerPool(Sandbox):
         ended = Ended.OUTPUT_LIMIT if over else _ENDS[how]
         if ended in (Ended.EXITED, Ended.SIGNALED) and cpu_s > limits.cpu_time_s:
             ended = Ended.CPU_LIMIT
+        if active.memory:
+            contents["channel"] = worker.take_messages() + contents["channel"]
+        # A program's own lines are not looked at beyond what the calls could have answered.
+        channel = contents["channel"]
         most = len(active.run.calls or ()) + _EXTRA_MESSAGES
+        if channel.count(b"\n") > most:
+            channel = b"\n".join(channel.split(b"\n", most)[:most]) + b"\n"
         return RunResult(
             ended=ended,
             exit_code=value if how == protocol.EXITED else None,
             signal=value if how == protocol.SIGNALED else None,
             stdout=contents.get("stdout", b""),
             stderr=contents["stderr"],
-            messages=parse_messages(contents["channel"], most),
+            channel=channel,
             cpu_time_s=cpu_s,
             wall_time_s=wall_s,
+            ended_at=active.ended_at,
             peak_memory_bytes=peak,
         )
 

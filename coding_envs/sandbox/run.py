@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import marshal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -113,11 +114,10 @@ def _packed(calls: tuple[Call, ...]) -> list[tuple[str, bytes | str | None, bool
 def _packed_arguments(arguments: str | None) -> bytes | str | None:
     if arguments is None:
         return None
-    args, kwargs = plain_data.loads(arguments)
-    try:
-        return marshal.dumps((args, kwargs))
-    except ValueError:  # beyond what marshal knows: the child decodes it
+    if plain_data.is_rich(arguments):  # beyond what marshal keeps as it is: the child decodes it
         return arguments
+    args, kwargs = plain_data.loads(arguments)
+    return marshal.dumps((args, kwargs))
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,12 @@ class RunResult:
       exit_code: 0..255 where it exited, else None.
       signal: the signal's number where one killed it, else None.
       stdout, stderr: what it wrote, bytes, cut at the output limit.
-      messages: what the jailed interpreter and the program sent on the run's channel, JSON data.
-        The program may have written any of them: they are its claims, never facts.
+      channel: what the jailed interpreter and the program sent on the run's channel: JSON, a
+        message a line, cut at the output limit. The program may have written any of it: claims,
+        never facts.
       cpu_time_s, wall_time_s: seconds.
+      ended_at: when its end was learned, seconds of the host's monotonic clock; of a run and its
+        peer, who ended first: neither notices the other's end before.
       peak_memory_bytes: the largest resident size.
       reply: what a service answered to an order, or None.
       peer: what was measured of the run's peer, or None.
@@ -159,12 +162,27 @@ class RunResult:
     signal: int | None = None
     stdout: bytes = b""
     stderr: bytes = b""
-    messages: tuple[dict[str, Any], ...] = ()
+    channel: bytes = b""
     cpu_time_s: float = 0.0
     wall_time_s: float = 0.0
+    ended_at: float = 0.0
     peak_memory_bytes: int = 0
     reply: bytes | None = None
     peer: RunResult | None = None
+
+    @functools.cached_property
+    def messages(self) -> tuple[dict[str, Any], ...]:
+        """The messages on the channel, up to the first line that is none."""
+        messages: list[dict[str, Any]] = []
+        for line in self.channel.splitlines():
+            try:
+                message = json.loads(line)
+            except (ValueError, RecursionError, MemoryError):
+                break  # cut at the limit, or the program wrote here itself
+            if not isinstance(message, dict):
+                break
+            messages.append(message)
+        return tuple(messages)
 
     def message(self, key: str) -> Any:
         """Returns the value of the first message that has `key`, or None."""

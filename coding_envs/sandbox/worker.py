@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import select
@@ -14,8 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from .guest_protocol import LENGTH, MEMORY_BYTES
 from .launch import Launcher
 from .run import Done, Order, Run, RunResult
 
@@ -26,10 +25,10 @@ __all__ = [
     "Task",
     "Worker",
     "explain_failed_start",
-    "parse_messages",
 ]
 
 _CHUNK = 1 << 16
+_FIRST_LOOK = 4096  # bytes of shared memory; most runs send less
 _END_S = 3.0  # for an idle worker to end by itself on a loaded machine; then it is killed
 _BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
 
@@ -126,18 +125,39 @@ class Active:
       streams: by role: channel, stdin, stdout, stderr.
       status: the worker's status, once it is there: how it ended, its value, CPU and wall seconds,
         peak bytes.
+      memory: True where its messages come through the worker's shared memory.
+      ended_at: when that was (monotonic clock, seconds).
+      held: copies of its standard input and output where it has a peer, which notices its end only
+        when they are closed: after the host has learned of it.
     """
 
-    __slots__ = ("deadline", "killed", "number", "run", "status", "streams", "watch_at")
+    __slots__ = (
+        *("deadline", "ended_at", "held", "killed", "memory", "number", "run", "status", "streams"),
+        "watch_at",
+    )
 
     def __init__(self, number: int, run: Run, deadline: float, watch_at: float) -> None:
         self.number, self.run, self.deadline, self.watch_at = number, run, deadline, watch_at
         self.streams: dict[str, Stream] = {}
         self.status: tuple[int, int, float, float, int] | None = None
-        self.killed = False
+        self.ended_at = 0.0
+        self.held: tuple[int, ...] = ()
+        self.killed = self.memory = False
+
+    def end(self, status: tuple[int, int, float, float, int]) -> None:
+        """Takes note of its end, and only then lets its peer notice."""
+        self.status, self.ended_at = status, time.monotonic()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Closes the copies of its standard input and output."""
+        for fd in self.held:
+            os.close(fd)
+        self.held = ()
 
     def close(self) -> None:
         """Closes the host's ends of its descriptors."""
+        self.let_go()
         for stream in self.streams.values():
             stream.close()
 
@@ -172,11 +192,14 @@ class Worker:
         host, guest = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.control, self.log = host, log_read
+        self.memory = os.memfd_create("messages", os.MFD_CLOEXEC)  # which nobody can seal
         try:
-            self.process = launcher.launch(guest, log_write)
+            os.ftruncate(self.memory, MEMORY_BYTES)
+            self.process = launcher.launch(guest, self.memory, log_write)
         except BaseException:
             host.close()
             os.close(log_read)
+            os.close(self.memory)
             raise
         finally:
             guest.close()
@@ -207,6 +230,17 @@ class Worker:
             with Path(f"/proc/{pid}/statm").open(encoding="ascii") as file:
                 self.base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
+    def take_messages(self) -> bytes:
+        """Returns what a run that has ended left in the shared memory, and empties it."""
+        data = os.pread(self.memory, _FIRST_LOOK, 0)
+        size = min(LENGTH.unpack_from(data)[0], MEMORY_BYTES - LENGTH.size)
+        if size > len(data) - LENGTH.size:
+            data = os.pread(self.memory, LENGTH.size + size, 0)
+        # All of it: the program may have written anywhere.
+        os.ftruncate(self.memory, 0)
+        os.ftruncate(self.memory, MEMORY_BYTES)
+        return data[LENGTH.size : LENGTH.size + size]
+
     def close_streams(self) -> None:
         """Closes the host's ends of all descriptors of runs and services."""
         for active in self.actives.values():
@@ -235,6 +269,7 @@ class Worker:
             self.process.wait()
         said = self._last_words()
         os.close(self.log)
+        os.close(self.memory)
         return said.decode("utf-8", "replace").strip()
 
     def _last_words(self) -> bytes:
@@ -258,6 +293,7 @@ class Worker:
         self.close_streams()
         self.control.close()
         os.close(self.log)
+        os.close(self.memory)
         self.process.returncode = 0  # nothing to wait for
 
 
@@ -268,25 +304,6 @@ def _youngest_descendant(pid: int) -> int:
         if not children:
             return pid
         pid = int(children[-1])
-
-
-def parse_messages(data: bytes, most: int) -> tuple[dict[str, Any], ...]:
-    """Returns the first `most` messages; stops at the first line that is none."""
-    messages: list[dict[str, Any]] = []
-    start = 0
-    while start < len(data) and len(messages) < most:
-        end = data.find(b"\n", start)
-        line = data[start : end if end >= 0 else len(data)]
-        start = end + 1 if end >= 0 else len(data)
-        if line:
-            try:
-                message = json.loads(line)
-            except (ValueError, RecursionError, MemoryError):
-                break  # cut at the limit, or the program wrote here itself
-            if not isinstance(message, dict):
-                break
-            messages.append(message)
-    return tuple(messages)
 
 
 def explain_failed_start(why: str, said: str, isolated: bool) -> str:
