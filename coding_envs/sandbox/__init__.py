@@ -27,7 +27,6 @@ from ..errors import UnknownNameError
 from .fake import FakeSandbox
 from .launch import BareLauncher, NsjailLauncher, nsjail_path
 from .native import NativeSandbox
-from .pool import WorkerPool
 from .run import Call, Done, Ended, Order, Run, RunResult, Sandbox
 
 __all__ = [
@@ -76,5 +75,5 @@ def make_sandbox(
             UnsafeSandboxWarning,
             stacklevel=2,
         )
-        return WorkerPool(BareLauncher(preload), count)
+        return NativeSandbox(BareLauncher(preload), count)
     raise UnknownNameError("sandbox backend", backend, ("nsjail", "unsafe"))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ..errors import SandboxClosedError, SandboxError
+from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
 from .launch import Launcher, NsjailLauncher, python_in_jail
 from .pool import WorkerPool
 from .run import Run
@@ -279,6 +279,10 @@ class NativeSandbox(WorkerPool):
             super()._enqueue(task)
 
     def _pool(self, compiles: bool) -> WorkerPool:
+        if not self._launcher.isolated:
+            raise SandboxUnavailableError(
+                "the 'unsafe' sandbox runs Python programs only; use the backend nsjail"
+            )
         with self._native_lock:
             if self._native_closed:
                 raise SandboxClosedError("submitted to a closed sandbox; make a new one")

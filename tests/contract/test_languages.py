@@ -41,7 +41,16 @@ from coding_envs.problem import (
     Problem,
     StdioTest,
 )
-from coding_envs.sandbox import Ended, FakeSandbox, Order, Run, RunResult, Sandbox, make_sandbox
+from coding_envs.sandbox import (
+    Ended,
+    FakeSandbox,
+    Order,
+    Run,
+    RunResult,
+    Sandbox,
+    UnsafeSandboxWarning,
+    make_sandbox,
+)
 from coding_envs.sandbox.native import CompilerRun, NativeRun
 from coding_envs.verdict import Status
 
@@ -705,6 +714,14 @@ def test_an_unknown_language_is_named_with_near_ones() -> None:
         InvalidValueError, match=r"problem d/default/train/p: no language named 'cobol'"
     ):
         judge.submit(problem("cobol", ("", "")), "x")
+
+
+def test_the_unsafe_sandbox_refuses_what_it_cannot_run() -> None:
+    needs("c")
+    with pytest.warns(UnsafeSandboxWarning), Judge(sandbox="unsafe", workers=1) as judge:
+        verdict = judge.judge(problem("c", ("", "")), "int main() { return 0; }")
+    assert verdict.status is Status.INTERNAL_ERROR
+    assert "'unsafe' sandbox runs Python programs only; use the backend nsjail" in verdict.message
 
 
 def test_call_tests_are_python_s() -> None:
