@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .language import Language, register_language
+from .language import HEADERS, Language, register_language
 
 __all__ = ["CPP", "CPP20", "C"]
 
@@ -18,12 +18,16 @@ _SIGNS = (b"std::bad_alloc", b"std::bad_array_new_length", b"cannot allocate mem
 
 
 def _cpp(name: str, standard: str, aliases: tuple[str, ...]) -> Language:
+    # The same flags for a header and for what includes it, else it is not used.
+    flags = ("g++", f"-std={standard}", *_FLAGS, "-pthread")
     return register_language(
         Language(
             name,
             aliases,
             file_name="main.cpp",
-            compile=("g++", f"-std={standard}", *_FLAGS, "main.cpp", "-o", "main", "-pthread"),
+            compile=(*flags, f"-I{HEADERS.format(name=name)}", "main.cpp", "-o", "main"),
+            header="bits/stdc++.h",
+            header_compile=(*flags, "-x", "c++-header", "header.h", "-o", "header.gch"),
             output="main",
             file_words=_FILE_WORDS,
             remedy="install g++ (Debian, Ubuntu: apt-get install g++)",

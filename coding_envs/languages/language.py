@@ -13,19 +13,29 @@ from pathlib import Path
 
 from ..errors import InvalidValueError, SandboxUnavailableError, UnknownNameError
 from ..problem import Limits
-from ..sandbox.native import CompilerRun, NativeRun
+from ..sandbox.native import HEADER_FOLDER, CompilerRun, Header, NativeRun
 
-__all__ = ["COMPILE_LIMITS", "Language", "language", "languages", "register_language"]
+__all__ = ["COMPILE_LIMITS", "HEADERS", "Language", "language", "languages", "register_language"]
 
 COMPILE_LIMITS = Limits(
     cpu_time_s=10.0,
-    wall_time_s=20.0,
+    wall_time_s=60.0,  # of a loaded machine: only processor time is the program's affair
     memory_bytes=1 << 30,
     output_bytes=64 * 2**20,
     file_size_bytes=64 * 2**20,
 )
 """What a compiler may use: memory and processor time per process, the clock for all of them."""
 
+HEADERS = HEADER_FOLDER + "/{name}"
+"""Where a language's compiled headers are, in a jail; `{name}` is the language's."""
+
+_HEADER_LIMITS = Limits(
+    cpu_time_s=60.0,
+    wall_time_s=120.0,
+    memory_bytes=2 << 30,
+    output_bytes=256 * 2**20,
+    file_size_bytes=256 * 2**20,
+)
 _SEARCHED = "/usr/local/bin:/usr/bin:/bin"  # what a jail shows of the system
 _TIMEOUT_S = 20
 
@@ -45,6 +55,9 @@ class Language:
       output: the executable that compiling makes; "" where the text itself is run.
       run: the command that runs the text; () where an executable runs itself, and for Python, which
         the warm interpreters run.
+      header: one of the system's headers that takes long to compile; `compile` looks for it in
+        HEADERS, where it appears when a few programs have included it.
+      header_compile: the command that makes `header.gch` of `header.h`, which includes it.
       file_words: an executable gets a folder to write in where one of these words stands in the
         program's text; None gives it to every one. It costs a millisecond or two.
       remedy: what to do where a command is missing, such as "install g++".
@@ -62,6 +75,8 @@ class Language:
     compile: tuple[str, ...] = ()
     output: str = ""
     run: tuple[str, ...] = ()
+    header: str = ""
+    header_compile: tuple[str, ...] = ()
     file_words: re.Pattern[str] | None = None
     remedy: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -144,7 +159,17 @@ class Language:
             files={self.file_name: _encoded(source)},
             limits=COMPILE_LIMITS,
             output=self.output,
+            header=self._header() if self.header and self.header in source else None,
         )
+
+    def _header(self) -> Header:
+        run = CompilerRun(
+            command=_command(self.header_compile, _HEADER_LIMITS),
+            files={"header.h": f"#include <{self.header}>\n".encode()},
+            limits=_HEADER_LIMITS,
+            output="header.gch",
+        )
+        return Header(f"{self.name}/{self.header}.gch", run)
 
     def native_run(
         self,

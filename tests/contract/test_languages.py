@@ -685,6 +685,33 @@ def test_many_threads_may_submit(judge: Judge) -> None:
     assert [v.status for v in verdicts] == [Status.ACCEPTED] * 8
 
 
+def test_a_large_header_is_compiled_beforehand() -> None:
+    needs("cpp")
+    source = "#include <bits/stdc++.h>\nint main() { std::cout << __INCLUDE_LEVEL__ << %d; }"
+    with make_sandbox("nsjail", workers=1) as sandbox:
+        compiler_run = CPP.compiler_run(source)
+        assert compiler_run is not None
+        times_s = []
+        for number in range(6):  # after the third, the header is the next in the queue
+            given = replace(compiler_run, files={"main.cpp": (source % number).encode()})
+            result = sandbox.submit(given).result(120)
+            assert result.exit_code == 0, result
+            times_s.append(result.cpu_time_s)
+            program = CPP.native_run(result.stdout, b"", LIMITS, (), {}, scratch=False)
+            assert sandbox.submit(program).result(60).stdout == f"0{number}".encode()
+        assert max(times_s[4:]) < 0.7 * min(times_s[:3]), times_s
+        # Used only where it means the same.
+        macros = b"#define vector 5\n#define NDEBUG\n#include <bits/stdc++.h>\nint main() { assert(0); return vector; }"
+        result = sandbox.submit(replace(compiler_run, files={"main.cpp": macros})).result(60)
+        assert result.exit_code == 1, "as without a header compiled beforehand"
+        quiet = (
+            b"#define NDEBUG\n#include <bits/stdc++.h>\nint main() { assert(0); std::cout << 1; }"
+        )
+        result = sandbox.submit(replace(compiler_run, files={"main.cpp": quiet})).result(60)
+        program = CPP.native_run(result.stdout, b"", LIMITS, (), {}, scratch=False)
+        assert sandbox.submit(program).result(60).stdout == b"1", "the macro still counts"
+
+
 # --- the registry --------------------------------------------------------------------------------
 
 SPELLINGS = {
