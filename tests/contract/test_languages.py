@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,7 +54,7 @@ from coding_envs.sandbox import (
     UnsafeSandboxWarning,
     make_sandbox,
 )
-from coding_envs.sandbox.native import CompilerRun, NativeRun
+from coding_envs.sandbox.native import CompilerRun, NativeRun, NativeSandbox
 from coding_envs.verdict import Status
 
 pytestmark = pytest.mark.nsjail
@@ -595,6 +598,56 @@ def test_a_special_judge_that_does_not_compile_is_our_fault(judge: Judge, role: 
     verdict = judge.judge(task, "print(1)")
     assert verdict.status is Status.JUDGE_ERROR
     assert "main.cpp:1:21: error" in verdict.message
+
+
+# --- workers -------------------------------------------------------------------------------------
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def native_pids(sandbox: Sandbox) -> list[int]:
+    assert isinstance(sandbox, NativeSandbox)
+    return [pid for pool in sandbox._native.values() for pid in pool.worker_pids()]
+
+
+def test_native_workers_start_when_needed_and_end_with_the_sandbox() -> None:
+    needs("c")
+    sandbox = make_sandbox("nsjail", workers=2)
+    try:
+        assert sandbox.submit(Run("print(1)")).result(60).stdout == b"1\n"
+        assert native_pids(sandbox) == []
+        program = made(sandbox, "c", C.example)
+        assert sandbox.submit(program.run()).result(60).stdout == b"hello\n"
+        pids = native_pids(sandbox)
+        assert len(pids) == len(alive(pids)) == 4, "two for compilers, two for programs"
+        endless = made(sandbox, "c", "int main() { for (;;); }")
+        waiting = sandbox.submit(endless.run(limits=Limits(cpu_time_s=100)))
+    finally:
+        sandbox.close()
+    assert alive(pids) == []
+    assert isinstance(waiting.exception(10), SandboxClosedError)
+    with pytest.raises(SandboxClosedError):
+        sandbox.submit(program.run())
+    sandbox.close()
+
+
+def test_a_native_worker_that_dies_is_replaced_and_its_run_repeated() -> None:
+    needs("c")
+    with make_sandbox("nsjail", workers=1) as sandbox:
+        program = made(
+            sandbox,
+            "c",
+            '#include <stdio.h>\n#include <unistd.h>\nint main() { sleep(1); puts("done"); }',
+        )
+        future = sandbox.submit(program.run())
+        time.sleep(0.5)
+        before = native_pids(sandbox)
+        os.kill(before[-1], signal.SIGKILL)  # of the pool that was started last
+        assert future.result(60).stdout == b"done\n"
+        assert native_pids(sandbox)[:-1] == before[:-1]
+        assert native_pids(sandbox)[-1] != before[-1]
 
 
 # --- compiled once -------------------------------------------------------------------------------
