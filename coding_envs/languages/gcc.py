@@ -41,13 +41,16 @@ def _cpp(name: str, standard: str, aliases: tuple[str, ...]) -> Language:
 CPP = _cpp(
     "cpp",
     "gnu++17",
-    ("c++", "g++", "cxx", "cc", "cpp11", "c++11", "cpp14", "c++14", "cpp17", "c++17", "gnu++17"),
+    (
+        *("c++", "g++", "cxx", "cc", "cpp11", "cpp14", "cpp17", "c++11", "c++14", "c++17"),
+        *("gnu++11", "gnu++14", "gnu++17"),
+    ),
 )
 CPP20 = _cpp("cpp20", "gnu++20", ("c++20", "g++20", "gnu++20"))
 C = register_language(
     Language(
         "c",
-        ("c11", "c17", "c99", "gcc", "gnu c"),
+        ("c11", "c17", "c99", "gcc"),
         file_name="main.c",
         compile=("gcc", "-std=gnu17", *_FLAGS, "main.c", "-o", "main", "-pthread", "-lm"),
         output="main",

@@ -38,6 +38,7 @@ _HEADER_LIMITS = Limits(
 )
 _SEARCHED = "/usr/local/bin:/usr/bin:/bin"  # what a jail shows of the system
 _TIMEOUT_S = 20
+_IN_BRACKETS = re.compile(r"\(.*\)$")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Language:
 
     Attributes:
       name: the one name that the registry gives it.
-      aliases: what datasets call it; compared without case.
+      aliases: what datasets call it; compared without case, spaces, "GNU" and what stands in
+        brackets at the end.
       file_name: what the program's text is called in the working folder.
       compile: the command that compiles it, or that checks its syntax; () for none.
       output: the executable that compiling makes; "" where the text itself is run.
@@ -245,6 +247,11 @@ def _version(path: str) -> str:
     return f"{state.st_size} bytes of {state.st_mtime_ns}"
 
 
+def _key(name: str) -> str:
+    """Returns a spelling as it is compared: `c++17` for `GNU C++17 (64)`."""
+    return _IN_BRACKETS.sub("", "".join(name.split())).casefold().removeprefix("gnu")
+
+
 _by_name: dict[str, Language] = {}
 _by_alias: dict[str, Language] = {}
 
@@ -256,14 +263,14 @@ def register_language(language: Language, *, override: bool = False) -> Language
       InvalidValueError: one of the names is taken, and `override` is False.
     """
     for name in (language.name, *language.aliases):
-        taken = _by_alias.get(name.casefold())
+        taken = _by_alias.get(_key(name))
         if taken is not None and (taken.name != language.name or not override):
             raise InvalidValueError(
                 f"language name {name!r} is taken by {taken.name}; choose another name"
             )
     _by_name[language.name] = language
     for name in (language.name, *language.aliases):
-        _by_alias[name.casefold()] = language
+        _by_alias[_key(name)] = language
     return language
 
 
@@ -273,7 +280,7 @@ def language(name: str) -> Language:
     Raises:
       UnknownNameError: there is none; suggests near ones.
     """
-    found = _by_alias.get(name.strip().casefold())
+    found = _by_alias.get(_key(name))
     if found is None:
         raise UnknownNameError("language", name, _by_alias, "register_language adds one")
     return found

@@ -7,5 +7,5 @@ from .language import Language, register_language
 __all__ = ["PYTHON"]
 
 PYTHON = register_language(
-    Language("python", ("py", "python3", "py3", "pypy", "pypy3", "cpython"), "main.py")
+    Language("python", ("py", "python3", "py3", "pypy", "pypy3", "pypy3-64", "cpython"), "main.py")
 )

@@ -768,10 +768,23 @@ def test_a_large_header_is_compiled_beforehand() -> None:
 # --- the registry --------------------------------------------------------------------------------
 
 SPELLINGS = {
-    **dict.fromkeys(("python", "Python3", "py3", "PyPy3", " python "), PYTHON),
-    **dict.fromkeys(("cpp", "C++", "C++17", "cpp17", "c++14", "G++"), CPP),
-    **dict.fromkeys(("cpp20", "C++20"), CPP20),
-    **dict.fromkeys(("c", "C", "c11"), C),
+    **dict.fromkeys(("python", "Python3", "Python 3", "py3", "PyPy 3-64", " python "), PYTHON),
+    **dict.fromkeys(
+        (
+            "cpp",
+            "C++",
+            "C++17",
+            "cpp17",
+            "c++14",
+            "G++",
+            "GNU C++17",
+            "C++14 (GCC 6-32)",
+            "gnu++11",
+        ),
+        CPP,
+    ),
+    **dict.fromkeys(("cpp20", "C++20", "GNU C++20 (64)"), CPP20),
+    **dict.fromkeys(("c", "C", "c11", "GNU C11"), C),
     **dict.fromkeys(("js", "javascript", "JavaScript", "node", "Node.js"), JAVASCRIPT),
 }
 
@@ -787,6 +800,8 @@ def test_python_has_other_spellings_too(judge: Judge) -> None:
 
 
 def test_an_unknown_language_is_named_with_near_ones() -> None:
+    with pytest.raises(UnknownNameError):
+        language("Python 2")
     with pytest.raises(UnknownNameError, match=r"no language named 'pythn': did you mean 'python'"):
         language("pythn")
     judge = Judge(sandbox=FakeSandbox(lambda run: RunResult(Ended.EXITED)))
