@@ -1,0 +1,180 @@
+"""SubprocessGrader: a grader in processes of its own, which may hang or die without harm to us.
+
+Such a process reads one JSON object per line on standard input, a problem and a program, and
+answers each with a line on a descriptor of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from ..errors import InvalidValueError
+from ..problem import Problem
+from ..verdict import Verdict
+from .conformance import Grader, time_allowed_s
+
+__all__ = ["SubprocessGrader", "import_grader"]
+
+_SERVE = "from coding_envs.testing.subprocess_grader import _serve; _serve()"
+
+
+def import_grader(name: str) -> Grader:
+    """Returns the callable that `name`, MODULE:NAME, stands for.
+
+    Raises:
+      InvalidValueError: there is no such callable; says why.
+    """
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise InvalidValueError(f"a grader must be MODULE:CALLABLE, got {name!r}")
+    try:
+        grader: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            grader = getattr(grader, part)
+    except (ImportError, AttributeError) as error:
+        raise InvalidValueError(f"no grader {name!r}: {error}") from error
+    if not callable(grader):
+        raise InvalidValueError(f"a grader must be callable, got {name!r}: {grader!r}")
+    return grader  # type: ignore[no-any-return]
+
+
+class SubprocessGrader:
+    """Calls a grader, found by its name, in processes of its own: one per call at a time.
+
+    A process that dies costs the call (RuntimeError), one that hangs is killed with all that it
+    started (TimeoutError); the next call gets a new one.
+
+    Args:
+      name: MODULE:CALLABLE; the working folder is searched too.
+      timeout_s: see `run_conformance`.
+
+    Raises:
+      InvalidValueError: the name is malformed.
+    """
+
+    def __init__(self, name: str, *, timeout_s: float = 10.0) -> None:
+        if not all(name.partition(":")):
+            raise InvalidValueError(f"a grader must be MODULE:CALLABLE, got {name!r}")
+        self._name, self._timeout_s = name, timeout_s
+        self._idle: list[_Process] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, problem: Problem, program: str) -> bool | Verdict:
+        """Returns the grader's answer.
+
+        Raises:
+          TimeoutError: none came in time.
+          RuntimeError: the grader raised, or its process died.
+        """
+        with self._lock:
+            process = self._idle.pop() if self._idle else None
+        process = process or _Process(self._name)
+        order = {"problem": problem.to_json(), "program": program}
+        try:
+            answer = process.ask(order, time_allowed_s(problem, self._timeout_s))
+        except BaseException:
+            process.kill()
+            raise
+        with self._lock:
+            self._idle.append(process)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        if "verdict" in answer:
+            return Verdict.from_json(answer["verdict"])
+        return answer["accepted"] is True
+
+    def close(self) -> None:
+        """Ends the processes that wait for calls."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for process in idle:
+            process.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Process:
+    """One process that holds the grader."""
+
+    def __init__(self, name: str) -> None:
+        self._answers, theirs = os.pipe()
+        command = [sys.executable, "-c", _SERVE, name, str(theirs)]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[theirs],
+                start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(theirs)
+
+    def ask(self, order: dict[str, Any], limit_s: float) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        deadline = time.monotonic() + limit_s
+        with contextlib.suppress(BrokenPipeError):  # it has died: there will be no answer
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
+        line = b""
+        while not line.endswith(b"\n"):
+            left_s = max(0.0, deadline - time.monotonic())
+            if not select.select([self._answers], [], [], left_s)[0]:
+                raise TimeoutError(f"no answer within {limit_s:.1f} s")
+            part = os.read(self._answers, 1 << 16)
+            if not part:
+                self.kill()
+                raise RuntimeError(f"the grader's process ended: {self._process.returncode}")
+            line += part
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        if self._answers >= 0:
+            os.close(self._answers)
+            self._answers = -1
+
+
+def _serve() -> None:
+    """Answers calls until standard input ends: what the process does."""
+    name, answers_fd = sys.argv[1], int(sys.argv[2])
+    os.set_inheritable(answers_fd, False)
+    grader = import_grader(name)
+    for line in sys.stdin.buffer:
+        order = json.loads(line)
+        answer: dict[str, Any]
+        try:
+            got: Any = grader(Problem.from_json(order["problem"]), order["program"])
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"[:1000]}
+        else:
+            if isinstance(got, Verdict):
+                answer = {"verdict": got.to_json()}
+            elif isinstance(got, bool):
+                answer = {"accepted": got}
+            else:
+                answer = {"error": f"a grader must return a bool or a Verdict, got {got!r}"[:1000]}
+        os.write(answers_fd, json.dumps(answer).encode() + b"\n")
