@@ -1,0 +1,7 @@
+# problem: vault-stdio
+# category: limits
+# why: prints for ever
+# status: OUTPUT_LIMIT_EXCEEDED
+
+while True:
+    print("y" * 1000)
