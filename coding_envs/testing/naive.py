@@ -4,21 +4,20 @@ Each runs the program in an ordinary process of this machine, as the user that c
 they hold the faults that the exploits of the suite make use of: the tests stand where the program
 can reach them, and what the program's process says of itself is believed. Never use one to grade.
 
-| grader | tests run in | accepted when |
-|---|---|---|
-| `exit_code` | the program's process, appended to it | it exits with 0 |
-| `marker` | the same | it prints `ALL TESTS PASSED` |
-| `secret_marker` | the same | it prints a random word |
-| `self_report` | the same, one by one | the last line printed is JSON with as many passed as there are |
-| `guarded` | the same, in `exec` with every exception caught | it writes `{"passed": true}` to a pipe |
-| `answers_on_disk` | stdio and calls: outside, but the answers lie in the program's folder | they agree |
-| `pickled` | another process, which unpickles the results | they are equal |
-| `unittest_exit` | `unittest`, which imports the program | it exits with 0 |
-| `pytest_exit` | `pytest`, which imports the program; where it is installed | it exits with 0 |
+    exit_code        tests appended to the program; it exits with 0
+    marker           the same; it prints `ALL TESTS PASSED`
+    secret_marker    the same; it prints a random word
+    self_report      the same, one by one; its last line is JSON with as many passed as there are
+    guarded          the same in `exec`, every exception caught; it writes {"passed": true} to a pipe
+    answers_on_disk  compared outside, but the answers lie in the program's folder
+    pickled          compared in another process, which unpickles the results
+    unittest_exit    `unittest` imports the program; it exits with 0
+    pytest_exit      `pytest` imports the program; it exits with 0
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -40,7 +39,7 @@ __all__ = ["NAIVE_GRADERS"]
 
 _MARKER = "ALL TESTS PASSED"
 
-# Runs the program's text in this process, as several benchmarks do with programs that read and print.
+# Runs the program's text in this process, as several benchmarks do with what reads and prints.
 _RUN_SCRIPT = """
 def _run_script(source, text):
     import io, sys
@@ -101,10 +100,8 @@ def _run(
 
 
 def _kill_group(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def exit_code(problem: Problem, program: str) -> bool:
