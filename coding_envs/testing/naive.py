@@ -8,7 +8,7 @@ can reach them, and what the program's process says of itself is believed. Never
     marker           the same; it prints `ALL TESTS PASSED`
     secret_marker    the same; it prints a random word
     self_report      the same, one by one; its last line is JSON with as many passed as there are
-    guarded          the same in `exec`, every exception caught; it writes {"passed": true} to a pipe
+    guarded          the same in `exec`, every exception caught; it writes "passed" to a pipe
     answers_on_disk  compared outside, but the answers lie in the program's folder
     pickled          compared in another process, which unpickles the results
     unittest_exit    `unittest` imports the program; it exits with 0
@@ -35,7 +35,7 @@ from ..judge.compare import stdout_matches
 from ..problem import CallTest, CodeTest, Problem, StdioTest, Test
 from .conformance import Grader
 
-__all__ = ["NAIVE_GRADERS"]
+__all__ = ["NAIVE_GRADERS", "script"]
 
 _MARKER = "ALL TESTS PASSED"
 
@@ -68,7 +68,7 @@ def _check(problem: Problem, test: Test) -> str:
     return f"{test.imports}\n{test.code}{call}"
 
 
-def _script(problem: Problem, program: str) -> str:
+def script(problem: Problem, program: str) -> str:
     """Returns the program with its tests after it, as one file."""
     return _load(problem, program) + "".join(_check(problem, test) for test in problem.tests)
 
@@ -108,7 +108,7 @@ def exit_code(problem: Problem, program: str) -> bool:
     """Accepts where program and tests, in one file, exit with 0."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "main.py").write_text(_script(problem, program), encoding="utf-8")
+        (folder / "main.py").write_text(script(problem, program), encoding="utf-8")
         return _run(folder, ["main.py"], problem)[0] == 0
 
 
@@ -125,7 +125,7 @@ def secret_marker(problem: Problem, program: str) -> bool:
 def _prints(problem: Problem, program: str, word: str) -> bool:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        text = _script(problem, program) + f"print({word!r})\n"
+        text = script(problem, program) + f"print({word!r})\n"
         (folder / "main.py").write_text(text, encoding="utf-8")
         return word in _run(folder, ["main.py"], problem)[1].splitlines()
 
@@ -183,7 +183,7 @@ def guarded(problem: Problem, program: str) -> bool:
     ours, theirs = os.pipe()
     with tempfile.TemporaryDirectory() as name, os.fdopen(ours, "rb") as answers:
         folder = Path(name)
-        text = _GUARDED.format(text=_script(problem, program), fd=theirs)
+        text = _GUARDED.format(text=script(problem, program), fd=theirs)
         (folder / "main.py").write_text(text, encoding="utf-8")
         try:
             _run(folder, ["main.py"], problem, fd=theirs)

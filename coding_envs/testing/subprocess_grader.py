@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import operator
 import os
 import select
 import signal
@@ -22,31 +23,12 @@ from typing import Any, Self
 from ..errors import InvalidValueError
 from ..problem import Problem
 from ..verdict import Verdict
-from .conformance import Grader, time_allowed_s
+from .conformance import time_allowed_s
 
-__all__ = ["SubprocessGrader", "import_grader"]
+__all__ = ["SubprocessGrader"]
 
 _SERVE = "from coding_envs.testing.subprocess_grader import _serve; _serve()"
-
-
-def import_grader(name: str) -> Grader:
-    """Returns the callable that `name`, MODULE:NAME, stands for.
-
-    Raises:
-      InvalidValueError: there is no such callable; says why.
-    """
-    module, _, attribute = name.partition(":")
-    if not module or not attribute:
-        raise InvalidValueError(f"a grader must be MODULE:CALLABLE, got {name!r}")
-    try:
-        grader: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            grader = getattr(grader, part)
-    except (ImportError, AttributeError) as error:
-        raise InvalidValueError(f"no grader {name!r}: {error}") from error
-    if not callable(grader):
-        raise InvalidValueError(f"a grader must be callable, got {name!r}: {grader!r}")
-    return grader  # type: ignore[no-any-return]
+_START_S = 60.0  # to import what a grader needs
 
 
 class SubprocessGrader:
@@ -60,15 +42,16 @@ class SubprocessGrader:
       timeout_s: see `run_conformance`.
 
     Raises:
-      InvalidValueError: the name is malformed.
+      InvalidValueError: the name is malformed, or there is no such callable; says why.
     """
 
     def __init__(self, name: str, *, timeout_s: float = 10.0) -> None:
         if not all(name.partition(":")):
             raise InvalidValueError(f"a grader must be MODULE:CALLABLE, got {name!r}")
         self._name, self._timeout_s = name, timeout_s
-        self._idle: list[_Process] = []
         self._lock = threading.Lock()
+        # The first one, now: a mistake in the name is better told at once than in every call.
+        self._idle = [_Process(name)]
 
     def __call__(self, problem: Problem, program: str) -> bool | Verdict:
         """Returns the grader's answer.
@@ -78,8 +61,8 @@ class SubprocessGrader:
           RuntimeError: the grader raised, or its process died.
         """
         with self._lock:
-            process = self._idle.pop() if self._idle else None
-        process = process or _Process(self._name)
+            idle = self._idle.pop() if self._idle else None
+        process = idle or _Process(self._name)
         order = {"problem": problem.to_json(), "program": program}
         try:
             answer = process.ask(order, time_allowed_s(problem, self._timeout_s))
@@ -114,7 +97,11 @@ class SubprocessGrader:
 
 
 class _Process:
-    """One process that holds the grader."""
+    """One process that holds the grader.
+
+    Raises:
+      InvalidValueError: it could not import the grader.
+    """
 
     def __init__(self, name: str) -> None:
         self._answers, theirs = os.pipe()
@@ -126,13 +113,25 @@ class _Process:
             )  # fmt: skip
         finally:
             os.close(theirs)
+        try:
+            problem = self._answer(_START_S).get("unusable")
+        except BaseException:
+            self.kill()
+            raise
+        if problem is not None:
+            self.kill()
+            raise InvalidValueError(f"no grader {name!r}: {problem}")
 
     def ask(self, order: dict[str, Any], limit_s: float) -> dict[str, Any]:
+        """Returns the answer; raises TimeoutError or RuntimeError where none came."""
         assert self._process.stdin is not None
-        deadline = time.monotonic() + limit_s
         with contextlib.suppress(BrokenPipeError):  # it has died: there will be no answer
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
             self._process.stdin.flush()
+        return self._answer(limit_s)
+
+    def _answer(self, limit_s: float) -> dict[str, Any]:
+        deadline = time.monotonic() + limit_s
         line = b""
         while not line.endswith(b"\n"):
             left_s = max(0.0, deadline - time.monotonic())
@@ -147,6 +146,7 @@ class _Process:
         return answer
 
     def kill(self) -> None:
+        """Ends the process and all of its group; again is fine."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -162,19 +162,32 @@ def _serve() -> None:
     """Answers calls until standard input ends: what the process does."""
     name, answers_fd = sys.argv[1], int(sys.argv[2])
     os.set_inheritable(answers_fd, False)
-    grader = import_grader(name)
+    module, _, attribute = name.partition(":")
+    try:
+        grader: Any = operator.attrgetter(attribute)(importlib.import_module(module))
+        if not callable(grader):
+            raise TypeError(f"{name} is not callable: {grader!r}")
+    except Exception as error:
+        _reply(answers_fd, {"unusable": f"{type(error).__name__}: {error}"})
+        return
+    _reply(answers_fd, {"ready": True})
     for line in sys.stdin.buffer:
         order = json.loads(line)
         answer: dict[str, Any]
         try:
             got: Any = grader(Problem.from_json(order["problem"]), order["program"])
         except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"[:1000]}
+            answer = {"error": f"{type(error).__name__}: {error}"}
         else:
             if isinstance(got, Verdict):
                 answer = {"verdict": got.to_json()}
             elif isinstance(got, bool):
                 answer = {"accepted": got}
             else:
-                answer = {"error": f"a grader must return a bool or a Verdict, got {got!r}"[:1000]}
-        os.write(answers_fd, json.dumps(answer).encode() + b"\n")
+                answer = {"error": f"a grader must return a bool or a Verdict, got {got!r}"}
+        _reply(answers_fd, answer)
+
+
+def _reply(fd: int, answer: dict[str, Any]) -> None:
+    with os.fdopen(os.dup(fd), "wb") as file:
+        file.write(json.dumps(answer).encode() + b"\n")

@@ -27,9 +27,7 @@ FOLDER = Path(__file__).parent / "problems"
 # Ordinary programs get time to spare; attacks, many of which wait for the limit, do not.
 ORDINARY = Limits(cpu_time_s=1.0, wall_time_s=3.0, memory_bytes=256 * 2**20)
 DEEP = Limits(cpu_time_s=2.0, wall_time_s=5.0, memory_bytes=768 * 2**20)
-ATTACKED = Limits(
-    cpu_time_s=0.5, wall_time_s=1.0, memory_bytes=128 * 2**20, output_bytes=2 * 2**20
-)
+ATTACKED = Limits(cpu_time_s=0.5, wall_time_s=1.0, memory_bytes=128 * 2**20, output_bytes=2 * 2**20)
 
 
 def _run(source: str, given: str) -> str:
@@ -230,7 +228,7 @@ def _stdio_problems() -> list[Problem]:
         ),
         stdio(
             "banner",
-            "Read n and w. For i from 1 to n print a line that repeats the digit i * i % 7 w times.",
+            "Read n and w. For i from 1 to n print a line of w times the digit i * i % 7.",
             BANNER,
             ["3 5\n", "1 1\n", "10000 100\n", "77 3\n"],
         ),
@@ -381,7 +379,12 @@ def _call_problems() -> list[Problem]:
             "flatten",
             "Return the integers of a nested list in one list.",
             FLATTEN,
-            [([1, [2, [3]], 4],), ([[], [[[-5]]], 0, [1, 1]],), ([],), ([[9, 8], [[7]], [[6], 5]],)],
+            [
+                ([1, [2, [3]], 4],),
+                ([[], [[[-5]]], 0, [1, 1]],),
+                ([],),
+                ([[9, 8], [[7]], [[6], 5]],),
+            ],
         ),
         call(
             "factors",

@@ -2,6 +2,7 @@
 # category: limits
 # why: writes to standard error for ever
 # status: OUTPUT_LIMIT_EXCEEDED
+# harmful: yes
 
 import sys
 while True:
