@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -104,14 +105,17 @@ class _Process:
     """
 
     def __init__(self, name: str) -> None:
+        source, self._orders = os.pipe()
         self._answers, theirs = os.pipe()
+        os.set_blocking(self._orders, False)  # who does not read must not make us wait
         command = [sys.executable, "-c", _SERVE, name, str(theirs)]
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[theirs],
+                command, stdin=source, stdout=subprocess.DEVNULL, pass_fds=[theirs],
                 start_new_session=True,
             )  # fmt: skip
         finally:
+            os.close(source)
             os.close(theirs)
         try:
             problem = self._answer(_START_S).get("unusable")
@@ -124,10 +128,14 @@ class _Process:
 
     def ask(self, order: dict[str, Any], limit_s: float) -> dict[str, Any]:
         """Returns the answer; raises TimeoutError or RuntimeError where none came."""
-        assert self._process.stdin is not None
+        deadline = time.monotonic() + limit_s
+        data = memoryview(json.dumps(order).encode() + b"\n")
         with contextlib.suppress(BrokenPipeError):  # it has died: there will be no answer
-            self._process.stdin.write(json.dumps(order).encode() + b"\n")
-            self._process.stdin.flush()
+            while data:
+                left_s = max(0.0, deadline - time.monotonic())
+                if not select.select([], [self._orders], [], left_s)[1]:
+                    raise TimeoutError(f"not even read within {limit_s:.1f} s")
+                data = data[os.write(self._orders, data) :]
         return self._answer(limit_s)
 
     def _answer(self, limit_s: float) -> dict[str, Any]:
@@ -147,13 +155,12 @@ class _Process:
 
     def kill(self) -> None:
         """Ends the process and all of its group; again is fine."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        if self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
+        if self._process.returncode is None:  # else its number may be somebody else's by now
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
         if self._answers >= 0:
+            os.close(self._orders)
             os.close(self._answers)
             self._answers = -1
 
@@ -162,6 +169,9 @@ def _serve() -> None:
     """Answers calls until standard input ends: what the process does."""
     name, answers_fd = sys.argv[1], int(sys.argv[2])
     os.set_inheritable(answers_fd, False)
+    orders = os.fdopen(os.dup(0), "rb")
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)  # a program that the grader runs in here reads no orders
     module, _, attribute = name.partition(":")
     try:
         grader: Any = operator.attrgetter(attribute)(importlib.import_module(module))
@@ -171,7 +181,7 @@ def _serve() -> None:
         _reply(answers_fd, {"unusable": f"{type(error).__name__}: {error}"})
         return
     _reply(answers_fd, {"ready": True})
-    for line in sys.stdin.buffer:
+    for line in orders:
         order = json.loads(line)
         answer: dict[str, Any]
         try:

@@ -62,7 +62,7 @@ def test_every_exploit_wins_somewhere_or_is_an_attempt_on_the_machine():
     for case in load_cases("exploits"):
         assert bool(case.defeats) or case.category in ENDURED, case.id
         assert not case.harmful or case.category in ENDURED, case.id
-        assert set(case.defeats) <= {*NAIVE_GRADERS, "pytest_exit"}, case.id
+        assert set(case.defeats) <= {*NAIVE_GRADERS, "pytest_exit", "human_eval"}, case.id
 
 
 @pytest.mark.slow

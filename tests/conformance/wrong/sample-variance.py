@@ -1,6 +1,6 @@
 # problem: statistics
 # category: floats
-# why: divides by n - 1
+# why: the variance of a sample, where that of the whole population is wanted
 
 def statistics(values):
     m = sum(values) / len(values)
