@@ -53,6 +53,12 @@ def test_there_are_enough_and_they_differ(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_the_documentation_counts_them(kind):
+    page = Path(__file__).parents[2] / "docs" / "conformance.md"
+    assert f"| `{kind}` | {len(load_cases(kind))} |" in page.read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_style_of_test_is_used(kind):
     styles = Counter(type(t) for c in load_cases(kind) for t in c.problem.tests[:1])
     assert min(styles[style] for style in (StdioTest, CallTest, CodeTest)) >= 8, styles
