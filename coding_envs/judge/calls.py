@@ -42,7 +42,7 @@ def on_time(runs: list[Run]) -> Generator[Sequence[Run | Order], list[RunResult]
     Returns:
       one result per run; `ended` is a limit where the time was really used up.
     """
-    results = yield [replace(run, limits=_stretched(run.limits)) for run in runs]
+    results = yield [run.with_limits(_stretched(run.limits)) for run in runs]
     judged = list(results)
     for number, (run, result) in enumerate(zip(runs, results, strict=True)):
         if _in_doubt(run, result):
@@ -222,7 +222,7 @@ def call_all(
     outcomes: list[Outcome] = []
     time_outs = 0
     for _ in range(_MAX_RUNS):
-        rest = calls[len(outcomes) :]
+        rest = calls[len(outcomes) :] if outcomes else calls
         run = Run(program, calls=rest, setup=setup, limits=limits, scratch=scratch)
         (result,) = yield from on_time([run])
         if most and len(result.channel) > _WORTH_A_LOOK:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..problem import CodeTest, Limits, Problem
-from ..sandbox import Call, Order, Run, RunResult
+from ..sandbox import Call, Calls, Order, Run, RunResult
 from ..verdict import Status, TestResult
 from .calls import Outcome, Outcomes, call_all, end_status, uncrossed
 from .objects import SETUP
@@ -59,7 +59,7 @@ class _Group:
     wanted: dict[int, _Wanted]
     setup: str
     as_source: bool
-    calls: tuple[Call, ...]
+    calls: Calls
     order: bytes
 
 
@@ -145,7 +145,7 @@ def _group(problem: Problem, setup: str, as_source: bool, wanted: dict[int, _Wan
         {**spec["tests"][i], "calls": one.calls, "expressions": as_source}
         for i, one in wanted.items()
     ]
-    return _Group(wanted, setup, as_source, tuple(calls), _order("replay", spec))
+    return _Group(wanted, setup, as_source, Calls(calls), _order("replay", spec))
 
 
 def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -> _Steps:

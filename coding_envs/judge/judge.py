@@ -7,7 +7,6 @@ import collections
 import functools
 import hashlib
 import os
-import re
 import threading
 import time
 from collections.abc import Generator, Iterable, Sequence
@@ -19,14 +18,13 @@ from typing import Any, Self
 
 from ..errors import InvalidValueError, SandboxClosedError, SandboxError
 from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
-from ..sandbox import Call, Done, Order, Run, RunResult, Sandbox, make_sandbox
+from ..sandbox import Call, Calls, Done, Order, Run, RunResult, Sandbox, WordFinder, make_sandbox
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
 from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
 from .checkers import check_outputs, judge_interactive_tests
 from .code_tests import Recordings, judge_code_tests
 from .compare import plain_matches, stdout_matches
-from .syntax import quick_syntax_error
 
 __all__ = ["JUDGE_VERSION", "MAX_PROGRAM_CHARS", "Judge"]
 
@@ -43,9 +41,9 @@ _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
 # get a scratch folder of their own, which costs a mount; the others run without any.
-_WRITES_FILES = re.compile(
-    r"\b(open|FileIO|FileHandler|tempfile|shutil|pathlib|mkdir|makedirs|mkfifo|symlink|sqlite3"
-    r"|shelve|dbm|zipfile|tarfile|gzip|bz2|lzma)\b"
+_WRITES_FILES = WordFinder(
+    *("open", "FileIO", "FileHandler", "tempfile", "shutil", "pathlib", "mkdir", "makedirs"),
+    *("mkfifo", "symlink", "sqlite3", "shelve", "dbm", "zipfile", "tarfile", "gzip", "bz2", "lzma"),
 )
 
 _Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
@@ -80,6 +78,7 @@ class Judge:
             else sandbox
         )
         self._recordings: Recordings = {}
+        self._prepared: dict[str, Calls] = {}  # by problem fingerprint: what call tests call
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
@@ -239,8 +238,10 @@ class _Judgement:
     ) -> None:
         self._judge = judge
         self._problem, self._fingerprint, self._future = problem, fingerprint, future
-        scratch = _WRITES_FILES.search(program) is not None
-        self._steps = _judge_tests(problem, program, judge._recordings, scratch=scratch)
+        scratch = _WRITES_FILES(program)
+        self._steps = _judge_tests(
+            problem, program, judge._recordings, judge._prepared, scratch=scratch
+        )
         self._results: list[RunResult] = []
         self._runs = 0
         self._started = time.monotonic()
@@ -352,8 +353,6 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
     elif len(program) > MAX_PROGRAM_CHARS:
         status = Status.COMPILE_ERROR
         message = f"the program has {len(program)} characters; at most {MAX_PROGRAM_CHARS} are read"
-    elif (error := quick_syntax_error(program)) is not None:
-        status, message = Status.COMPILE_ERROR, error
     else:
         return None
     tests = (TestResult(status, message=message),) * len(problem.tests)
@@ -361,13 +360,18 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
 
 
 def _judge_tests(
-    problem: Problem, program: str, recordings: Recordings, *, scratch: bool
+    problem: Problem,
+    program: str,
+    recordings: Recordings,
+    prepared: dict[str, Calls],
+    *,
+    scratch: bool,
 ) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Judges the tests of each kind in turn; returns one result per test, in their order."""
     kinds = {type(t) for t in problem.tests}
     found: dict[type, list[TestResult]] = {}
     if CallTest in kinds:
-        found[CallTest] = yield from _judge_call_tests(problem, program, scratch)
+        found[CallTest] = yield from _judge_call_tests(problem, program, prepared, scratch)
     if CodeTest in kinds:
         found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
     if InteractiveTest in kinds:
@@ -379,13 +383,17 @@ def _judge_tests(
     return [next(queues[type(t)]) for t in problem.tests]
 
 
-def _judge_call_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
+def _judge_call_tests(
+    problem: Problem, program: str, prepared: dict[str, Calls], scratch: bool
+) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
     # Arguments only where they are looked at: sending them back costs as much as the value.
-    calls = tuple(
-        Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
-        for t in tests
-    )
+    calls = prepared.get(problem.fingerprint())
+    if calls is None:
+        calls = prepared[problem.fingerprint()] = Calls(
+            Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
+            for t in tests
+        )
     most = [_LONGER * test.answer_chars + _LONG_BYTES for test in tests]
     outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch, most=most)
     if isinstance(outcomes, Outcome):

@@ -11,6 +11,7 @@ Its modules:
     zygote.py          one child per run; `_zygote.c` does the same, faster
     guest_compiler.py  a service in the jail that compiles programs
     guest_protocol.py  what the two sides say to each other
+    words.py           guesses at what a program will do from the words in it
     fake.py            a scripted sandbox for tests
     doctor.py          what works on this machine, and what to do about the rest
 """
@@ -25,10 +26,12 @@ from ..errors import UnknownNameError
 from .fake import FakeSandbox
 from .launch import BareLauncher, NsjailLauncher, nsjail_path
 from .pool import WorkerPool
-from .run import Call, Done, Ended, Order, Run, RunResult, Sandbox
+from .run import Call, Calls, Done, Ended, Order, Run, RunResult, Sandbox
+from .words import WordFinder
 
 __all__ = [
     "Call",
+    "Calls",
     "Done",
     "Ended",
     "FakeSandbox",
@@ -37,6 +40,7 @@ __all__ = [
     "RunResult",
     "Sandbox",
     "UnsafeSandboxWarning",
+    "WordFinder",
     "make_sandbox",
     "nsjail_path",
 ]
