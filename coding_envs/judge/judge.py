@@ -36,6 +36,9 @@ JUDGE_VERSION = "2"
 MAX_PROGRAM_CHARS = 1 << 20
 _STDERR_CHARS = 2000
 _STDIO_CHUNK = 8
+# The longest answer that can match the expected one: a float may be written in 24 characters
+# instead of 3, a number of NumPy's in 30 instead of one.
+_LONGER, _LONG_BYTES = 64, 4096
 _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
@@ -422,7 +425,8 @@ def _judge_call_tests(
             Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
             for t in tests
         )
-    outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch)
+    most = [_LONGER * test.answer_chars + _LONG_BYTES for test in tests]
+    outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch, most=most)
     if isinstance(outcomes, Outcome):
         return [TestResult(outcomes.status, message=outcomes.error)] * len(tests)
     public = {id(t) for t in problem.public_tests}
