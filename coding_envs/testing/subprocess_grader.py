@@ -42,9 +42,15 @@ class SubprocessGrader:
       name: MODULE:CALLABLE; the working folder is searched too.
       timeout_s: see `run_conformance`.
 
+    Attributes:
+      keeps_time: True: `run_conformance` leaves the time limit to it, for the start of a process is
+        none of the grader's time.
+
     Raises:
       InvalidValueError: the name is malformed, or there is no such callable; says why.
     """
+
+    keeps_time = True
 
     def __init__(self, name: str, *, timeout_s: float = 10.0) -> None:
         if not all(name.partition(":")):
