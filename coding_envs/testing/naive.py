@@ -34,6 +34,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import plain_data
+from ..errors import InvalidValueError
 from ..judge.compare import stdout_matches
 from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest, Test
 from .conformance import Grader
