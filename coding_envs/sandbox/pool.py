@@ -217,6 +217,8 @@ class WorkerPool(Sandbox):
         task.tries += 1
         worker.task, worker.number, worker.killed = task, next(self._numbers), False
         worker.deadline = time.monotonic() + limits.wall_limit_s + _GRACE_S
+        scratch_bytes = limits.file_size_bytes if run.scratch else 0
+        worker.group.allow(limits.memory_bytes + scratch_bytes, limits.threads)
         theirs: list[int] = []
 
         def open_stream(role: str, ours: int, their: int, stream: Stream) -> None:

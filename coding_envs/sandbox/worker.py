@@ -73,9 +73,12 @@ class Worker:
         host, guest = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.control, self.log = host, log_read
+        self.group = launcher.groups.make()
         try:
             self.process = launcher.launch(guest, log_write)
+            self.group.add(self.process.pid)
         except BaseException:
+            self.group.close()
             host.close()
             os.close(log_read)
             raise
@@ -97,6 +100,7 @@ class Worker:
         """Reads the guest's address space, which a run's memory limit is added to."""
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = _youngest_descendant(self.process.pid)
+            self.group.hold(pid)
             with Path(f"/proc/{pid}/statm").open(encoding="ascii") as file:
                 self.base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -126,6 +130,7 @@ class Worker:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
+        self.group.close()
         said = self._last_words()
         os.close(self.log)
         return said.decode("utf-8", "replace").strip()
@@ -148,6 +153,7 @@ class Worker:
 
     def disown(self) -> None:
         """In a forked copy of this process: lets go of the worker, which is the parent's."""
+        self.group.disown()
         self.close_streams()
         self.control.close()
         os.close(self.log)
