@@ -55,6 +55,7 @@ from guest_protocol import (  # type: ignore[import-not-found]
     SETUP_FAILED,
     SIGNALED,
     STATUS,
+    STOPPED,
     WALL_LIMIT,
 )
 
@@ -435,6 +436,9 @@ def _serve(control: socket.socket, bare: bool) -> None:
         for fd in fds:
             os.close(fd)
         how, hung_up = _wait(pid, control, cpu_s, wall_s)
+        stopped = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+        if how == WALL_LIMIT and os.waitid(os.P_PID, pid, stopped):
+            how = STOPPED
         if how != EXITED:
             os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)

@@ -17,4 +17,4 @@ FLAG_SCRATCH = 1  # a private scratch folder
 # Guest -> host: run number, how it ended, exit code or signal, CPU seconds, wall seconds, peak
 # resident bytes.
 STATUS = struct.Struct("<QiiddQ")
-EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO = range(7)
+EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO, STOPPED = range(8)

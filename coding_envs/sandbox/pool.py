@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -25,7 +26,8 @@ __all__ = ["WorkerPool"]
 
 _START_LIMIT_S = 20.0  # a worker says hello in about 0.1 s; a loaded machine gets its time
 _TRIES = 3  # a run whose worker dies is repeated on another; then it is a SandboxError
-_GRACE_S = 1.0  # beyond a run's wall limit, then the worker itself is taken for wedged
+_KILLED_TRIES = 20  # starts in a row that somebody else killed; then it is a failure like others
+_GRACE_S = 0.5  # beyond a run's wall limit, then the worker itself is taken for wedged
 _WEDGED_END_S = 0.3  # what a worker gets that is to be replaced: its run waits
 _RETRY_S = 1.0  # before a worker that did not start is tried again while others still serve
 _SCRIPT_CHANNEL_BYTES = 1 << 16  # a script's run has no answers to send, one error at most
@@ -37,6 +39,7 @@ _ENDS = {
     protocol.SIGNALED: Ended.SIGNALED,
     protocol.CPU_LIMIT: Ended.CPU_LIMIT,
     protocol.WALL_LIMIT: Ended.WALL_LIMIT,
+    protocol.STOPPED: Ended.WALL_LIMIT,
     protocol.KILLED: Ended.OUTPUT_LIMIT,
 }
 
@@ -71,7 +74,7 @@ class WorkerPool(Sandbox):
         self._epoll.register(self._wake_read, select.EPOLLIN)
         self._workers: dict[int, Worker] = {}
         self._owner_of: dict[int, Worker] = {}
-        self._failures = 0
+        self._failures = self._killed = 0
         self._retry_at = 0.0
         self._done: list[tuple[Task, RunResult]] = []
         self._broken: SandboxError | None = None
@@ -203,8 +206,11 @@ class WorkerPool(Sandbox):
                 if task.tries or task.future.set_running_or_notify_cancel():
                     self._start(worker, task)
 
-    def _start_failed(self, why: str) -> None:
+    def _start_failed(self, why: str, killed: bool = False) -> None:
         """Gives up where no worker serves any more, else tries again later."""
+        if killed and self._killed < _KILLED_TRIES:
+            self._killed += 1  # says nothing of what the next one will do
+            return
         self._failures += 1
         self._retry_at = time.monotonic() + _RETRY_S
         if any(worker.ready for worker in self._workers.values()):
@@ -319,13 +325,13 @@ class WorkerPool(Sandbox):
         except OSError:
             packet = b""
         if len(packet) != protocol.STATUS.size:
-            self._replace(worker, "the worker died")
+            self._replace(worker, "the worker died", died=True)
             return
         number, how, value, cpu_s, wall_s, peak = protocol.STATUS.unpack(packet)
         if how == protocol.HELLO:
             worker.ready = True
             worker.measure()
-            self._failures = 0
+            self._failures = self._killed = 0
             if not self._first.done():
                 self._first.set_result(None)
             return
@@ -344,6 +350,15 @@ class WorkerPool(Sandbox):
     ) -> None:
         task, roles = worker.task, worker.roles
         assert task is not None
+        limits = task.run.limits
+        # In its own pid namespace a program can hardly do either to itself: somebody else did.
+        killed = how == protocol.SIGNALED and value == signal.SIGKILL
+        killed = killed and cpu_s <= limits.cpu_time_s  # else the kernel's own limit did
+        if worker.isolated and task.tries < _TRIES and (killed or how == protocol.STOPPED):
+            self._release(worker)
+            with self._lock:
+                self._queue.appendleft(task)
+            return
         # The program and all that could write for it are dead: what is in the pipes is all.
         for name in ("channel", "stdout", "stderr"):
             stream = roles[name]
@@ -354,13 +369,13 @@ class WorkerPool(Sandbox):
         self._release(worker)
         over = any(s.size > s.limit for s in roles.values() if s.reads)
         ended = Ended.OUTPUT_LIMIT if over else _ENDS[how]
-        limits = task.run.limits
         if ended in (Ended.EXITED, Ended.SIGNALED) and cpu_s > limits.cpu_time_s:
             ended = Ended.CPU_LIMIT
         result = RunResult(
             ended=ended,
-            exit_code=value if how == protocol.EXITED else None,
-            signal=value if how == protocol.SIGNALED else None,
+            # A program may have ended by itself just before it was found to be over a limit.
+            exit_code=value if ended is Ended.EXITED else None,
+            signal=value if ended is Ended.SIGNALED else None,
             stdout=b"".join(roles["stdout"].parts),
             stderr=b"".join(roles["stderr"].parts),
             messages=parse_messages(
@@ -389,12 +404,14 @@ class WorkerPool(Sandbox):
             elif not worker.ready and now > worker.started + _START_LIMIT_S:
                 self._replace(worker, f"the worker did not start within {_START_LIMIT_S:g} s")
 
-    def _replace(self, worker: Worker, why: str) -> None:
+    def _replace(self, worker: Worker, why: str, died: bool = False) -> None:
         task, was_ready = worker.task, worker.ready
         self._forget(worker)
         said = worker.destroy(_WEDGED_END_S)
         if not was_ready:
-            self._start_failed(explain_failed_start(why, said, self._launcher.isolated))
+            # By its own parent's account: nsjail says 128 and the signal's number of the guest.
+            killed = died and worker.process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+            self._start_failed(explain_failed_start(why, said, self._launcher.isolated), killed)
         if task is None:
             return
         if task.tries >= _TRIES or self._broken is not None:
