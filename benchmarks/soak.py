@@ -113,7 +113,7 @@ def census(pool: WorkerPool) -> dict[str, int]:
     statuses = [_stat(path) for path in Path("/proc").iterdir() if path.name.isdigit()]
     mine = [status for status in statuses if status and status[1] == os.getpid()]
     files = os.statvfs(tempfile.gettempdir())
-    places = [Path(p) for p in (tempfile.gettempdir(), "/dev/shm", "/run/user", "/run")]
+    roots = [Path(p) for p in ("/tmp", "/dev/shm", "/run/user", "/run")]
     return {
         "host_rss_bytes": _rss(os.getpid()),
         "workers_rss_bytes": sum(map(_rss, workers)),
@@ -128,12 +128,8 @@ def census(pool: WorkerPool) -> dict[str, int]:
             for _, folder in find_place().folders
             for _ in folder.glob(f"coding_envs-{os.getpid()}-*")
         ),
-        "files": sum(
-            path.name.startswith(("coding_envs-", "nsjail"))
-            for place in places
-            if place.is_dir()
-            for path in place.iterdir()
-        ),
+        "files": _count(Path(tempfile.gettempdir())),
+        "jail_folders": sum(len([*root.glob("nsjail*")]) for root in roots if root.is_dir()),
         "inodes": files.f_files - files.f_ffree,
     }
 
@@ -236,7 +232,11 @@ def main() -> None:
     faults: list[str] = []
     samples: list[dict[str, int]] = []
     rates: list[float] = []
-    with Judge(options.workers) as judge:
+    with contextlib.ExitStack() as stack:
+        # Of our own, so that only what we leave behind is counted.
+        prefix = "coding_envs-soak-"
+        tempfile.tempdir = stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix))
+        judge = stack.enter_context(Judge(options.workers))
         pool = judge._sandbox
         assert isinstance(pool, WorkerPool)
         for number, (rough, timed) in enumerate(blocks(options.count, options.seed)):

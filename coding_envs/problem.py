@@ -6,16 +6,29 @@ import ast
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date
+from enum import Enum
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from . import plain_data
 from .errors import InvalidValueError
 
-__all__ = ["CallTest", "CodeTest", "Comparison", "Limits", "Problem", "StdioTest", "Test"]
+__all__ = [
+    "NOT_COMPARED",
+    "CallTest",
+    "CodeTest",
+    "Comparison",
+    "InteractiveTest",
+    "JudgeProgram",
+    "Limits",
+    "Problem",
+    "StdioTest",
+    "Test",
+]
 
 
 _MAX_SECONDS = 1e6  # twelve days: beyond it somebody has mixed up units
@@ -131,12 +144,64 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class JudgeProgram:
+    """A program of the judge's own, a checker or an interactor; it runs in a jail of its own.
+
+    Protocols, by what the program is called with and how it answers:
+
+    - "testlib": arguments `input output answer` (files); exit code 0 right, 1 wrong, 2 and 8 badly
+      formed (wrong), 4 too much output (wrong), 7 part of the points (the number in the first line
+      of its standard error, 0..1), 3 a fault of its own. An interactor talks to the program on its
+      standard input and output meanwhile, and writes the file `output` itself, if at all.
+    - "script": arguments `input answer output`; prints 1 or true for right, 0 or false for wrong,
+      or a number between as part of the points (the generated checkers of open-r1/codeforces).
+
+    Attributes:
+      source: the program's text.
+      protocol: "testlib" or "script"; an interactor is always of testlib's.
+      language: "python" so far.
+      limits: what one run of it may use.
+    """
+
+    source: str
+    protocol: str = "testlib"
+    language: str = "python"
+    limits: Limits = Limits(cpu_time_s=10.0, memory_bytes=2**30, file_size_bytes=2**28)
+
+    def __post_init__(self) -> None:
+        for name in ("source", "protocol", "language"):
+            _require_text(name, getattr(self, name))
+        known = self.protocol in ("testlib", "script")
+        _require(known, "protocol", self.protocol, "testlib or script")
+        _require(isinstance(self.limits, Limits), "limits", self.limits, "Limits")
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the program as JSON data; a field at its default is left out."""
+        data: dict[str, Any] = {"source": self.source}
+        for name in ("protocol", "language"):
+            if getattr(self, name) != getattr(JudgeProgram, name):
+                data[name] = getattr(self, name)
+        if self.limits != JudgeProgram.limits:
+            data["limits"] = self.limits.to_json()
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> JudgeProgram:
+        """Returns what `to_json` wrote."""
+        kept = _known(cls, data)
+        if "limits" in kept:
+            kept["limits"] = Limits.from_json(kept["limits"])
+        return cls(**kept)
+
+
+@dataclass(frozen=True)
 class StdioTest:
     """The program reads `input` on standard input and must print `output`.
 
     Attributes:
       input: the text on standard input.
-      output: the expected standard output.
+      output: the expected standard output; where the problem has a checker, the right answer that
+        the checker is given.
     """
 
     input: str
@@ -153,20 +218,55 @@ class StdioTest:
 
 
 @dataclass(frozen=True)
+class InteractiveTest:
+    """The program talks to the problem's interactor on standard input and output.
+
+    Attributes:
+      input: the text of the interactor's input file; the program does not see it.
+      answer: the text of its answer file, which many interactors do without.
+    """
+
+    input: str
+    answer: str = ""
+    kind: ClassVar[str] = "interactive"
+
+    def __post_init__(self) -> None:
+        _require_text("input", self.input)
+        _require_text("answer", self.answer)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the test as JSON data."""
+        return {"kind": self.kind, "input": self.input, "answer": self.answer}
+
+
+class _Mark(Enum):
+    NOT_COMPARED = "NOT_COMPARED"
+
+
+NOT_COMPARED: Final = _Mark.NOT_COMPARED
+"""In the place of a CallTest's `expected`: whatever the call returns will do."""
+
+
+@dataclass(frozen=True)
 class CallTest:
     """The entry point is called with `args` and must return `expected`; all plain data.
 
+    A function that works in place is judged by its arguments: `CallTest(([3, 1, 2],),
+    expected_args={0: [1, 2, 3]})` leaves open what it returns, `expected=None` does not.
+
     Attributes:
       args: positional arguments.
-      expected: the value to be returned.
+      expected: the value to be returned, or NOT_COMPARED.
       kwargs: keyword arguments.
       entry_point: overrides the problem's.
+      expected_args: what arguments must hold after the call, by position or keyword.
     """
 
     args: tuple[Any, ...]
-    expected: Any
+    expected: Any = NOT_COMPARED
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     entry_point: str | None = None
+    expected_args: Mapping[int | str, Any] = field(default_factory=dict)
     kind: ClassVar[str] = "call"
 
     def __post_init__(self) -> None:
@@ -176,14 +276,30 @@ class CallTest:
         good = all(isinstance(name, str) for name in self.kwargs)
         _require(good, "kwargs", self.kwargs, "a mapping with str keys")
         object.__setattr__(self, "kwargs", MappingProxyType(dict(self.kwargs)))
+        _require(
+            isinstance(self.expected_args, Mapping),
+            "expected_args",
+            self.expected_args,
+            "a mapping from an argument's position or keyword",
+        )
+        object.__setattr__(self, "expected_args", MappingProxyType(dict(self.expected_args)))
+        for name in self.expected_args:
+            known = name in self.kwargs if isinstance(name, str) else name in range(len(self.args))
+            _require(known, "expected_args key", name, "the position or keyword of an argument")
+        compares = self.compares_value or bool(self.expected_args)
+        _require(compares, "expected", self.expected, "given where expected_args is empty")
         # Encoded once, here: a value that cannot cross is refused when the test is made, and a
         # caller who keeps the list cannot change the test behind our back.
         text = plain_data.dumps([list(self.args), dict(self.kwargs)])
         object.__setattr__(self, "_call_text", text)
-        object.__setattr__(self, "_expected_text", plain_data.dumps(self.expected))
+        expected = plain_data.dumps(self.expected) if self.compares_value else ""
+        object.__setattr__(self, "_expected_text", expected)
+        after = plain_data.dumps(dict(self.expected_args)) if self.expected_args else ""
+        object.__setattr__(self, "_after_text", after)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.args, self.expected, dict(self.kwargs), self.entry_point))
+        values = (self.args, self.expected, dict(self.kwargs), self.entry_point)
+        return (type(self), (*values, dict(self.expected_args)))
 
     def __hash__(self) -> int:
         return hash(self._texts())
@@ -192,36 +308,59 @@ class CallTest:
         # By encoding: 1 is not True, and a NaN in a test does not make it unequal to itself.
         return isinstance(other, CallTest) and self._texts() == other._texts()
 
-    def _texts(self) -> tuple[str, str, str | None]:
-        return (self.call_text, self._expected_text, self.entry_point)  # type: ignore[attr-defined]
+    def _texts(self) -> tuple[str | None, ...]:
+        texts = (self._call_text, self._expected_text, self._after_text)  # type: ignore[attr-defined]
+        return (*texts, self.entry_point)
 
     @property
     def call_text(self) -> str:
         """The arguments as plain data: JSON text of `[args, kwargs]`."""
         return self._call_text  # type: ignore[attr-defined, no-any-return]
 
+    @property
+    def compares_value(self) -> bool:
+        """True where the returned value is compared."""
+        return self.expected is not NOT_COMPARED
+
     @functools.cached_property
     def expected_data(self) -> Any:
-        """The expected value as plain data, for reading only: every judgement shares it."""
-        return json.loads(self._expected_text)  # type: ignore[attr-defined]
+        """The expected value as plain data, for reading only: every judgement shares it.
+
+        Raises:
+          InvalidValueError: the returned value is not compared.
+        """
+        text = self._expected_text  # type: ignore[attr-defined]
+        _require(text != "", "expected", self.expected, "a value, to be read as plain data")
+        return json.loads(text)
+
+    @functools.cached_property
+    def expected_args_data(self) -> Mapping[int | str, Any]:
+        """What arguments must hold after the call, as plain data, for reading only."""
+        text = self._after_text  # type: ignore[attr-defined]
+        return dict(json.loads(text)["dict"]) if text else {}
 
     def to_json(self) -> dict[str, Any]:
         """Returns the test as JSON data, its values as plain data."""
         args, kwargs = json.loads(self.call_text)
-        expected = json.loads(self._expected_text)  # type: ignore[attr-defined]
-        data: dict[str, Any] = {"kind": self.kind, "args": args, "expected": expected}
+        data: dict[str, Any] = {"kind": self.kind, "args": args}
+        if self.compares_value:
+            data["expected"] = json.loads(self._expected_text)  # type: ignore[attr-defined]
         if self.kwargs:
             data["kwargs"] = kwargs
         if self.entry_point is not None:
             data["entry_point"] = self.entry_point
+        if self.expected_args:
+            data["expected_args"] = json.loads(self._after_text)  # type: ignore[attr-defined]
         return data
 
 
 @dataclass(frozen=True)
 class CodeTest:
-    """Test code that calls the entry point: HumanEval's `check(candidate)`, MBPP's asserts.
+    """Test code that calls the program: HumanEval's `check(candidate)`, asserts, pytest, unittest.
 
-    The code runs in a jail of its own; the program's functions are reached through a proxy.
+    The code runs in a jail of its own; the program's functions are reached through proxies. A file
+    of tests for pytest or unittest becomes one CodeTest per test function, so that each counts by
+    itself: see `of_file`.
 
     Attributes:
       code: Python source; passes when it ends without an exception.
@@ -229,17 +368,43 @@ class CodeTest:
       imports: source that runs before `code`, such as MBPP's `test_imports`.
       program_setup: source that must run in the program's own process, after it, because it uses
         the program's classes (MBPP 367 and 927). It never holds an expected value.
+      function: the test function that is run after `code`, as `test_name` (pytest's, all its
+        parameters) or `Class.test_name` (pytest's or unittest's), or "". The program is then
+        imported as the module `solution`.
     """
 
     code: str
     check: str = ""
     imports: str = ""
     program_setup: str = ""
+    function: str = ""
     kind: ClassVar[str] = "code"
 
     def __post_init__(self) -> None:
-        for name in ("code", "check", "imports", "program_setup"):
+        for name in ("code", "check", "imports", "program_setup", "function"):
             _require_text(name, getattr(self, name))
+        _require(not (self.check and self.function), "check", self.check, '"" beside a function')
+
+    @classmethod
+    def of_file(cls, code: str, *, imports: str = "") -> tuple[CodeTest, ...]:
+        """Returns one test per test function of a file for pytest or unittest, in its order.
+
+        Test functions are `test*` at the top level, and methods `test*` of classes `Test*` and of
+        those that derive from a TestCase. Those that are marked to be skipped are left out.
+
+        Raises:
+          InvalidValueError: `code` is no Python, or holds no test function.
+        """
+        _require_text("code", code)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise InvalidValueError(f"code must be Python: {error}") from None
+        names = list(dict.fromkeys(_test_functions(tree)))
+        _require(bool(names), "code", code, "a file with test functions")
+        return tuple(cls(code, imports=imports, function=name) for name in names)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the test as JSON data."""
@@ -247,7 +412,48 @@ class CodeTest:
         return {name: value for name, value in data.items() if value != "" or name == "code"}
 
 
-Test = StdioTest | CallTest | CodeTest
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _test_functions(tree: ast.Module) -> Iterator[str]:
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    for node in tree.body:
+        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)) or _is_skipped(node):
+            continue
+        if isinstance(node, ast.ClassDef):
+            if node.name.startswith("Test") or _is_test_case(node, classes):
+                yield from (f"{node.name}.{name}" for name in _methods(node, classes))
+        elif node.name.startswith("test"):
+            yield node.name
+
+
+def _is_test_case(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> bool:
+    names = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+    return any(
+        name.endswith("TestCase")
+        or (name in classes and name != node.name and _is_test_case(classes[name], classes))
+        for name in names
+    )
+
+
+def _methods(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterator[str]:
+    for base in node.bases:
+        name = ast.unparse(base)
+        if name in classes and name != node.name:
+            yield from _methods(classes[name], classes)
+    for item in node.body:
+        if not isinstance(item, _FUNCTIONS) or _is_skipped(item):
+            continue
+        if item.name.startswith("test"):
+            yield item.name
+
+
+def _is_skipped(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    marks = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
+    return any(ast.unparse(mark).split(".")[-1] == "skip" for mark in marks)
+
+
+Test = StdioTest | CallTest | CodeTest | InteractiveTest
 
 
 def _test_from_json(data: Mapping[str, Any]) -> Test:
@@ -257,15 +463,17 @@ def _test_from_json(data: Mapping[str, Any]) -> Test:
         return StdioTest(**_known(StdioTest, data))
     if kind == "code":
         return CodeTest(**_known(CodeTest, data))
+    if kind == "interactive":
+        return InteractiveTest(**_known(InteractiveTest, data))
     if kind == "call":
         kept = _known(CallTest, data)
         _require(isinstance(kept["args"], list), "args", kept["args"], "a list")
         kept["args"] = tuple(plain_data.decode(kept["args"]))
-        kept["expected"] = plain_data.decode(kept["expected"])
-        if "kwargs" in kept:
-            kept["kwargs"] = plain_data.decode(kept["kwargs"])
+        for name in ("expected", "kwargs", "expected_args"):
+            if name in kept:
+                kept[name] = plain_data.decode(kept[name])
         return CallTest(**kept)
-    raise InvalidValueError(f"test kind must be stdio, call or code, got {kind!r}")
+    raise InvalidValueError(f"test kind must be stdio, call, code or interactive, got {kind!r}")
 
 
 def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,6 +501,8 @@ class Problem:
       public_tests: may be shown to the policy.
       hidden_tests: never shown.
       limits, comparison: how its tests are run and compared.
+      checker: decides on the output of stdio tests in the place of `comparison`, or None.
+      interactor: what the program of interactive tests talks to, or None.
       solutions: known-right whole programs.
       wrong_solutions: known-wrong whole programs.
       difficulty: as the dataset gives it.
@@ -316,6 +526,8 @@ class Problem:
     hidden_tests: tuple[Test, ...] = ()
     limits: Limits = field(default_factory=Limits)
     comparison: Comparison = field(default_factory=Comparison)
+    checker: JudgeProgram | None = None
+    interactor: JudgeProgram | None = None
     solutions: tuple[str, ...] = ()
     wrong_solutions: tuple[str, ...] = ()
     difficulty: str = ""
@@ -340,9 +552,19 @@ class Problem:
             tests = getattr(self, name)
             _require(isinstance(tests, (tuple, list)), name, tests, "a tuple of tests")
             tests = tuple(tests)
-            good = all(isinstance(t, (StdioTest, CallTest, CodeTest)) for t in tests)
+            good = all(isinstance(t, Test) for t in tests)
             _require(good, name, tests, "a tuple of tests")
             object.__setattr__(self, name, tests)
+        for name in ("checker", "interactor"):
+            value = getattr(self, name)
+            good = value is None or isinstance(value, JudgeProgram)
+            _require(good, name, value, "a JudgeProgram or None")
+        if self.interactor is not None:
+            protocol = self.interactor.protocol
+            _require(protocol == "testlib", "interactor protocol", protocol, "testlib")
+        talks = any(isinstance(t, InteractiveTest) for t in self.tests)
+        good = self.interactor is not None or not talks
+        _require(good, "interactor", None, "given for interactive tests")
         for name in ("solutions", "wrong_solutions", "tags"):
             got = getattr(self, name)
             _require(isinstance(got, (tuple, list)), name, got, "a tuple of texts")
@@ -394,7 +616,7 @@ class Problem:
         known: str | None = self.__dict__.get("_fingerprint")
         if known is not None:
             return known
-        parts = {
+        parts: dict[str, Any] = {
             "entry_point": self.entry_point,
             "language": self.language,
             "starter_code": self.starter_code,
@@ -404,6 +626,10 @@ class Problem:
             # Code tests take their helpers and recorded calls from the first solution.
             "oracle": self.solutions[:1] if any(t.kind == "code" for t in self.tests) else (),
         }
+        for name in ("checker", "interactor"):
+            program: JudgeProgram | None = getattr(self, name)
+            if program is not None:
+                parts[name] = {**program.to_json(), "limits": program.limits.to_json()}
         text = json.dumps(parts, sort_keys=True)
         digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         object.__setattr__(self, "_fingerprint", digest)  # frozen, so it cannot go stale
@@ -462,6 +688,8 @@ class Problem:
             value = getattr(self, f.name)
             if f.name in ("public_tests", "hidden_tests"):
                 value = [t.to_json() for t in value]
+            elif isinstance(value, JudgeProgram):
+                value = value.to_json()
             elif isinstance(value, (Limits, Comparison)):
                 value = {} if value == type(value)() else value.to_json()
             elif isinstance(value, frozenset):
@@ -492,6 +720,9 @@ class Problem:
             kept["limits"] = Limits.from_json(kept["limits"])
         if "comparison" in kept:
             kept["comparison"] = Comparison.from_json(kept["comparison"])
+        for name in ("checker", "interactor"):
+            if kept.get(name) is not None:
+                kept[name] = JudgeProgram.from_json(kept[name])
         if kept.get("release_date") is not None:
             try:
                 kept["release_date"] = date.fromisoformat(kept["release_date"])

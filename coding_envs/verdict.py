@@ -42,6 +42,7 @@ class TestResult:
       status: NOT_RUN where an earlier failure made running it pointless.
       cpu_time_s: processor time, seconds; 0 where the test shared a run with others.
       message: one line for a person; never an expected value of a hidden test.
+      points: 1 where it was accepted, else what a checker gave for part of it, in [0, 1).
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
@@ -49,9 +50,16 @@ class TestResult:
     status: Status
     cpu_time_s: float = 0.0
     message: str = ""
+    points: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", Status(self.status))
+        if self.status is Status.ACCEPTED:
+            object.__setattr__(self, "points", 1.0)
+        elif not 0.0 <= self.points < 1.0:
+            raise InvalidValueError(
+                f"points must be in [0, 1) for a test that is {self.status}, got {self.points}"
+            )
 
 
 @dataclass(frozen=True)
@@ -109,8 +117,8 @@ class Verdict:
 
     @property
     def fraction(self) -> float:
-        """The part of the tests that passed, in [0, 1]; 0 where there are none."""
-        return self.passed / self.total if self.tests else 0.0
+        """The part of the tests that passed, in [0, 1]; part of a test counts by its points."""
+        return sum(t.points for t in self.tests) / self.total if self.tests else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Returns the verdict as JSON data."""
@@ -118,6 +126,7 @@ class Verdict:
         data["status"] = str(self.status)
         data["tests"] = [
             {"status": str(t.status), "cpu_time_s": t.cpu_time_s, "message": t.message}
+            | ({"points": t.points} if t.points not in (0.0, 1.0) else {})
             for t in self.tests
         ]
         return data

@@ -4,10 +4,12 @@ Its modules:
 
     judge.py       Judge: blocking, batched and asynchronous; stdio and call tests
     compare.py     how a result is compared with the expected one; pure
-    calls.py       calls made in the program's process, and what came of each
+    calls.py       runs of a program: their time, and the calls made in them
+    checkers.py    special judges: checkers and interactors
     syntax.py      syntax errors of short programs, found without a run
-    code_tests.py  test code around a proxy of the entry point
+    code_tests.py  test code around proxies of the program's functions
     tester.py      the part of that which runs inside the jail
+    pytest_shim.py what test files find there as `pytest`
     cache.py       verdicts kept for identical submissions
 """
 

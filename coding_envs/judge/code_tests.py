@@ -1,4 +1,4 @@
-"""Judges test code (HumanEval's `check`, MBPP's asserts) with the oracle out of reach.
+"""Judges test code (`check`, asserts, pytest, unittest) with the oracle out of reach.
 
     once per problem   the tester runs the tests around the reference and notes the calls
     per program        the program's process answers all those calls at once;
@@ -10,44 +10,62 @@ an earlier answer, the tester says which calls it needs and both are repeated wi
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..problem import CodeTest, Limits, Problem
-from ..sandbox import Call, Run, RunResult
+from ..sandbox import Call, Order, Run, RunResult
 from ..verdict import Status, TestResult
-from .calls import Outcome, call_all, end_status
+from .calls import Outcome, Outcomes, call_all, end_status, uncrossed
 
 __all__ = ["Recordings", "judge_code_tests"]
 
+_TESTER = "coding_envs_tester:answer"
 _MAX_ROUNDS = 64  # without a reference each call that depends on an earlier one takes a round
 _RECORD_LIMITS = Limits(cpu_time_s=10.0, memory_bytes=1 << 30, output_bytes=64 << 20)
-_NO_ANSWER = {"error": "", "kind": "RuntimeError"}
+_NO_ANSWER = b'{"error":"","kind":"RuntimeError"}\n'
+_PASSED = TestResult(Status.ACCEPTED)
+
+
+_Call = list[Any]  # expression, arguments as JSON text or None, whether they are wanted after it
 
 
 @dataclass(frozen=True)
-class Recording:
-    """The calls that one test makes.
+class _Wanted:
+    """What one test calls: see `tester.py`; and why it fails around the reference, or ""."""
+
+    calls: list[_Call]
+    error: str
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Tests that share a process of the program's, made ready once per problem.
 
     Attributes:
-      texts: per call its arguments as plain data, or its source where `as_source`.
-      error: why the test fails even around the reference, or "".
+      wanted: test number -> what it calls.
+      setup: source that runs in the program's process before the calls.
       as_source: True where the arguments are made of the program's own classes, or of what its
         set-up made: such calls are evaluated in the program's process from their source. It holds
         arguments only, never an expected value.
+      calls: all of their calls.
+      order: what the tester is told, but for the answers.
     """
 
-    texts: tuple[str, ...]
+    wanted: dict[int, _Wanted]
+    setup: str
     as_source: bool
-    error: str = ""
+    calls: tuple[Call, ...]
+    order: bytes
 
 
-Recordings = dict[str, list[Recording] | str]
-"""Problem fingerprint -> per test, what it calls; or why that cannot be found out."""
+Recordings = dict[str, list[_Group] | str]
+"""Problem fingerprint -> groups of tests with what they call; or why that cannot be found out."""
 
-_Steps = Generator[list[Run], list[RunResult], Any]
+_Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
 
 class _TesterError(Exception):
@@ -56,161 +74,162 @@ class _TesterError(Exception):
 
 def judge_code_tests(
     problem: Problem, program: str, recordings: Recordings, *, scratch: bool
-) -> Generator[list[Run], list[RunResult], list[TestResult]]:
+) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Returns one result per test, in the problem's order."""
-    tests = [t for t in problem.tests if isinstance(t, CodeTest)]
-    spec = {
-        "entry_point": problem.entry_point,
-        "helpers": problem.solutions[0] if problem.solutions else problem.starter_header(),
-        "tests": [t.to_json() for t in tests],
-    }
-    results: list[TestResult] = [TestResult(Status.NOT_RUN)] * len(tests)
+    count = sum(isinstance(t, CodeTest) for t in problem.tests)
+    results: list[TestResult] = [TestResult(Status.NOT_RUN)] * count
     try:
-        recorded = yield from _recorded(problem, spec, tests, recordings)
-        # Tests with a set-up of their own need a process of their own.
-        groups: dict[tuple[str, bool], list[int]] = {}
-        for index, (test, recording) in enumerate(zip(tests, recorded, strict=True)):
-            groups.setdefault((test.program_setup, recording.as_source), []).append(index)
-        for members in groups.values():
-            group = yield from _judge_group(
-                problem, program, spec, members, [recorded[i] for i in members], scratch
-            )
-            for index, result in zip(members, group, strict=True):
+        groups = recordings.get(problem.fingerprint())
+        if groups is None:
+            groups = yield from _recorded(problem, recordings)
+        if isinstance(groups, str):
+            raise _TesterError(groups)
+        for group in groups:
+            found = yield from _judge_group(problem, program, group, scratch)
+            for index, result in found.items():
                 results[index] = result
     except _TesterError as error:
-        return [TestResult(Status.JUDGE_ERROR, message=str(error))] * len(tests)
+        return [TestResult(Status.JUDGE_ERROR, message=str(error))] * count
     return results
 
 
-def _recorded(
-    problem: Problem, spec: dict[str, Any], tests: Sequence[CodeTest], recordings: Recordings
-) -> _Steps:
-    key = problem.fingerprint()
-    known = recordings.get(key)
-    if isinstance(known, str):
-        raise _TesterError(known)
-    if known is None:
-        reports: list[dict[str, Any]]
-        reports = [{"calls": [], "uncrossable": False, "error": ""} for _ in tests]
-        if problem.solutions:
-            try:
-                reports = yield from _ask_tester({**spec, "order": "record"}, _RECORD_LIMITS)
-            except _TesterError as error:
-                recordings[key] = str(error)  # so that it is not tried again for each program
-                raise
-        by_source = [
-            # Only plain asserts can be rewritten: a check(candidate) calls by another name.
-            bool(t.program_setup) or (r["uncrossable"] and not t.check)
-            for t, r in zip(tests, reports, strict=True)
-        ]
-        calls = [report["calls"] for report in reports]
-        if any(by_source):
-            sources = yield from _ask_tester({**spec, "order": "expressions"}, _RECORD_LIMITS)
-            rows = zip(by_source, sources, calls, strict=True)
-            calls = [source if by else made for by, source, made in rows]
-        errors = ["" if by else r["error"] for by, r in zip(by_source, reports, strict=True)]
-        columns = zip(calls, by_source, errors, strict=True)
-        known = [Recording(tuple(texts), by, error) for texts, by, error in columns]
-        recordings[key] = known
-    return known
+def _spec(problem: Problem) -> dict[str, Any]:
+    tests = [t.to_json() for t in problem.tests if isinstance(t, CodeTest)]
+    helpers = problem.solutions[0] if problem.solutions else problem.starter_header()
+    return {"entry_point": problem.entry_point, "helpers": helpers, "tests": tests}
 
 
-def _judge_group(
-    problem: Problem,
-    program: str,
-    spec: dict[str, Any],
-    members: list[int],
-    recorded: list[Recording],
-    scratch: bool,
-) -> _Steps:
-    """Judges tests that share a process of the program's; returns their results."""
+def _recorded(problem: Problem, recordings: Recordings) -> _Steps:
+    """Finds out what the tests call, and makes their groups ready."""
+    tests = [t for t in problem.tests if isinstance(t, CodeTest)]
+    spec, key = _spec(problem), problem.fingerprint()
+    reports: list[dict[str, Any]]
+    reports = [{"calls": [], "uncrossable": False, "error": ""} for _ in tests]
+    if problem.solutions:
+        try:
+            reports = yield from _ask_tester(_order("record", spec), _RECORD_LIMITS)
+        except _TesterError as error:
+            recordings[key] = str(error)  # so that it is not tried again for each program
+            raise
+    by_source = [
+        # Only plain asserts can be rewritten: a check(candidate) calls by another name.
+        bool(t.program_setup) or (r["uncrossable"] and not (t.check or t.function))
+        for t, r in zip(tests, reports, strict=True)
+    ]
+    calls = [report["calls"] for report in reports]
+    if any(by_source):
+        sources = yield from _ask_tester(_order("expressions", spec), _RECORD_LIMITS)
+        rows = zip(by_source, sources, calls, strict=True)
+        calls = [source if by else made for by, source, made in rows]
+    # Tests with a set-up of their own need a process of their own.
+    together: dict[tuple[str, bool], list[int]] = {}
+    for index, (test, by) in enumerate(zip(tests, by_source, strict=True)):
+        together.setdefault((test.program_setup, by), []).append(index)
+    groups = []
+    for (setup, by), members in together.items():
+        wanted = {i: _Wanted(calls[i], "" if by else reports[i]["error"]) for i in members}
+        groups.append(_group(problem, setup, by, wanted))
+    recordings[key] = groups
+    return groups
+
+
+def _group(problem: Problem, setup: str, as_source: bool, wanted: dict[int, _Wanted]) -> _Group:
+    spec = _spec(problem)
+    calls = [_as_call(*call) for one in wanted.values() for call in one.calls]
+    spec["tests"] = [
+        {**spec["tests"][i], "calls": one.calls, "expressions": as_source}
+        for i, one in wanted.items()
+    ]
+    return _Group(wanted, setup, as_source, tuple(calls), _order("replay", spec))
+
+
+def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -> _Steps:
+    """Judges tests that share a process of the program's; returns their results, by number."""
     results: dict[int, TestResult] = {}
-    as_source = recorded[0].as_source
-    setup = spec["tests"][members[0]].get("program_setup", "")
-    wanted = {i: list(r.texts) for i, r in zip(members, recorded, strict=True)}
-    errors = {i: r.error for i, r in zip(members, recorded, strict=True)}
+    members, setup = list(group.wanted), group.setup
+    limits = _replay_limits(problem.limits)
     for _ in range(_MAX_ROUNDS):
-        open_tests = list(wanted)
-        texts = [text for i in open_tests for text in wanted[i]]
-        calls = [Call(t) if as_source else Call(problem.entry_point, t) for t in texts]
         # Even without a call to make the program must load.
-        outcomes = yield from call_all(program, calls, problem.limits, setup=setup, scratch=scratch)
+        outcomes = yield from call_all(
+            program, group.calls, problem.limits, setup=setup, scratch=scratch
+        )
         if isinstance(outcomes, Outcome):
             failure = TestResult(outcomes.status, message=outcomes.error)
-            return [results.get(i, failure) for i in members]
-        rest = iter(outcomes)
-        by_test = {i: [next(rest) for _ in wanted[i]] for i in open_tests}
-        orders = []
-        for i in open_tests:
-            known = [[t, _as_message(o)] for t, o in zip(wanted[i], by_test[i], strict=True)]
-            orders.append({**spec["tests"][i], "known": known, "expressions": as_source})
-        order = {**spec, "tests": orders, "order": "replay"}
+            return {i: results.get(i, failure) for i in members}
         try:
-            reports = yield from _ask_tester(order, _replay_limits(problem))
+            reports = yield from _ask_tester(group.order + outcomes.text, limits)
         except _TesterError:
             # Who is at fault: the test, or what the program answered? Ask without the answers.
-            blank = [[[t, _NO_ANSWER] for t in wanted[i]] for i in open_tests]
-            pairs = zip(orders, blank, strict=True)
-            control = [{**test, "known": known} for test, known in pairs]
-            yield from _ask_tester({**order, "tests": control}, _replay_limits(problem))
+            yield from _ask_tester(group.order + _NO_ANSWER * len(group.calls), limits)
             message = "the returned values could not be checked within the limits"
             failure = TestResult(Status.WRONG_ANSWER, message=message)
-            return [results.get(i, failure) for i in members]
-        wanted = {}
-        for i, report in zip(open_tests, reports, strict=True):
+            return {i: results.get(i, failure) for i in members}
+        again, end = {}, 0
+        for (i, wanted), report in zip(group.wanted.items(), reports, strict=True):
+            start, end = end, end + len(wanted.calls)
             if report["status"] == "needs":
-                wanted[i] = report["calls"]
+                again[i] = replace(wanted, calls=report["calls"])
+            elif report["status"] == "passed":
+                results[i] = _PASSED
             else:
-                results[i] = _result(report, by_test[i], errors[i])
-        if not wanted:
-            return [results[i] for i in members]
+                results[i] = _failed(report, outcomes, range(start, end), wanted.error)
+        if not again:
+            return results
+        group = _group(problem, setup, group.as_source, again)
     message = f"a test asked for new calls in each of {_MAX_ROUNDS} rounds"
     if not problem.solutions:
         raise _TesterError(message)
     # Around the reference the calls are known: the program's own answers led astray.
     failure = TestResult(Status.WRONG_ANSWER, message=message)
-    return [results.get(i, failure) for i in members]
+    return {i: results.get(i, failure) for i in members}
 
 
-def _as_message(outcome: Outcome) -> dict[str, Any]:
-    if outcome.status is Status.ACCEPTED:
-        return {"value": outcome.value}
-    return {"error": outcome.error, "kind": outcome.kind}
+def _as_call(expression: str, arguments: str | None, after: bool) -> Call:
+    # Only where it is wanted: sending arguments back costs as much as sending the value.
+    return Call(expression, arguments, arguments_after=after)
 
 
-def _result(report: dict[str, Any], outcomes: list[Outcome], error: str) -> TestResult:
-    if report["status"] == "passed":
-        return TestResult(Status.ACCEPTED)
+def _failed(report: dict[str, Any], outcomes: Outcomes, numbers: range, error: str) -> TestResult:
+    """Returns the result of a test that did not pass, whose calls have these numbers."""
     if report["status"] == "unjudgeable":
         return TestResult(Status.JUDGE_ERROR, message=f"test cannot be judged: {report['error']}")
     if error:
         message = f"test cannot be judged: it fails for the reference solution too: {error}"
         return TestResult(Status.JUDGE_ERROR, message=message)
     at = report.get("failed_at", -1)
-    if 0 <= at < len(outcomes):
-        return TestResult(outcomes[at].status, message=outcomes[at].error)
+    if 0 <= at < len(numbers):
+        outcome = outcomes[numbers[at]]
+        if outcome.status is not Status.ACCEPTED:
+            return TestResult(outcome.status, message=outcome.error)
+    if "why" in report:
+        return TestResult(Status.WRONG_ANSWER, message=report["why"])
+    for number in numbers:
+        opaque = uncrossed(outcomes[number].value)
+        if opaque is not None:
+            return TestResult(Status.WRONG_ANSWER, message=opaque)
     # The text of a failed assertion may hold the expected value: it stays here.
     return TestResult(Status.WRONG_ANSWER, message="an assertion of the test does not hold")
 
 
-def _replay_limits(problem: Problem) -> Limits:
+@functools.lru_cache(maxsize=1024)
+def _replay_limits(limits: Limits) -> Limits:
     # The answers may be made to be slow to look at: no more time than the program itself had.
-    return replace(_RECORD_LIMITS, cpu_time_s=max(3.0, problem.limits.cpu_time_s))
+    return replace(_RECORD_LIMITS, cpu_time_s=max(3.0, limits.cpu_time_s))
 
 
-def _ask_tester(order: dict[str, Any], limits: Limits) -> _Steps:
-    arguments = json.dumps([[json.dumps(order)], {"dict": []}])
-    run = Run(
-        "from coding_envs_tester import main",
-        calls=(Call("main", arguments),),
-        limits=limits,
-    )
-    (result,) = yield [run]
-    value = result.message("value")
-    if not isinstance(value, str):
-        error = result.message("error")
-        raise _TesterError(f"the test code failed: {error or end_status(result)[1]}")
+def _order(what: str, spec: dict[str, Any]) -> bytes:
+    """An order as the tester takes it: a line of JSON; answers follow as further lines."""
+    return json.dumps({**spec, "order": what}).encode() + b"\n"
+
+
+def _ask_tester(order: bytes, limits: Limits) -> _Steps:
+    (result,) = yield [Order(_TESTER, order, limits)]
+    if result.reply is None:
+        raise _TesterError(f"the test code failed: {end_status(result)[1]}")
     try:
-        return json.loads(value)
+        reply = json.loads(result.reply)
     except (ValueError, RecursionError) as error:
         raise _TesterError(f"the test code forged its report: {error}") from None
+    if isinstance(reply, dict):
+        raise _TesterError(f"the test code failed: {reply.get('error')}")
+    return reply

@@ -7,9 +7,12 @@ integer is never matched by a float, and no number is matched by NaN. (A word `n
 text is text like any other.)
 
 Returned values: type-exact after tuple -> list; a bool is not an int; where the expected value is a
-float, an int or float within the tolerance matches; NaN matches nothing. Both sides stay in their
-plain-data encoding (see `plain_data.py`): a set or dict of a program's is never rebuilt here, so
-that keys made to collide cost us nothing.
+float, an int or float within the tolerance matches; NaN matches nothing. What Python itself calls
+equal is equal here too: the kinds of dict among each other (two OrderedDicts in their order, two
+Counters but for zeros), bytes and bytearray, Decimals and aware datetimes by value, a number of
+NumPy's and the plain one. Arrays match by shape and by their items under the same rules. Both sides
+stay in their plain-data encoding (see `plain_data.py`): a set or dict of a program's is never
+rebuilt here, so that keys made to collide cost us nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +20,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
+from .. import plain_data
+from ..errors import PlainDataError
 from ..problem import Comparison
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["plain_matches", "stdout_matches"]
 
@@ -27,6 +36,10 @@ _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+\Z", re.ASCII)
 _NAN = '{"float": "nan"}'
 _MAX_FLOAT_TOKEN = 400  # longer than any float that anyone prints
+_DICTS = ("dict", "ordered_dict", "counter", "default_dict")
+_BYTES = ("bytes", "bytearray")
+_SETS = ("set", "frozenset", "dict_keys", "dict_items")
+_NUMBERS_OF_NUMPY = (bool, int, float)
 
 
 def stdout_matches(expected: str, got: str, rules: Comparison) -> bool:
@@ -93,7 +106,7 @@ def plain_matches(expected: Any, got: Any, rules: Comparison) -> bool:
 
 
 def _matches(expected: Any, got: Any, rules: Comparison) -> bool:
-    expected, got = _untuple(expected), _untuple(got)
+    expected, got = _plainer(expected), _plainer(got)
     if isinstance(expected, list):
         if not isinstance(got, list) or len(expected) != len(got):
             return False
@@ -113,9 +126,16 @@ def _matches(expected: Any, got: Any, rules: Comparison) -> bool:
     return type(expected) is type(got) and bool(expected == got)
 
 
-def _untuple(value: Any) -> Any:
-    if isinstance(value, dict) and isinstance(value.get("tuple"), list):
-        return value["tuple"]
+def _plainer(value: Any) -> Any:
+    """A tuple as the list, a number of NumPy's as the number that it is."""
+    if isinstance(value, dict):
+        if isinstance(value.get("tuple"), list):
+            return value["tuple"]
+        pair = value.get("numpy_scalar")
+        if isinstance(pair, list) and len(pair) == 2:
+            number = pair[1]
+            tagged = isinstance(number, dict) and ("float" in number or "int" in number)
+            return number if tagged or type(number) in _NUMBERS_OF_NUMPY else value
     return value
 
 
@@ -148,26 +168,85 @@ def _match_tagged(expected: dict[str, Any], got: dict[str, Any], rules: Comparis
     if len(expected) != 1 or len(got) != 1:
         return False
     ((tag, wanted),) = expected.items()
-    body = got.get(tag)
-    if tag == "opaque" or body is None:
+    ((other, body),) = got.items()
+    if tag in _DICTS and other in _DICTS:
+        return _match_dicts(tag, wanted, other, body, rules)
+    if tag in _BYTES and other in _BYTES:
+        return bool(wanted == body)
+    if tag != other or tag in ("opaque", "iterator"):
         return False
-    if tag in ("set", "frozenset"):
+    if tag in _SETS:
         return _is_list(body) and len(body) == len(wanted) and _match_unordered(wanted, body, rules)
-    if tag == "dict":
-        if not _is_list(body) or len(body) != len(wanted):
-            return False
-        if not all(isinstance(pair, list) and len(pair) == 2 for pair in body):
-            return False
-        values = {_key(k, rules): v for k, v in body}
-        if len(values) != len(wanted):
-            return False
-        missing = object()
-        return all(_matches(v, values.get(_key(k, rules), missing), rules) for k, v in wanted)
+    if tag == "deque":  # its greatest length is no part of its value
+        return _is_pair(body) and _is_list(body[0]) and _matches(wanted[0], body[0], rules)
     if tag == "complex":
-        if not _is_list(body) or len(body) != 2 or any(_as_float(part) is None for part in body):
+        if not _is_pair(body) or any(_as_float(part) is None for part in body):
             return False
         return all(_matches(a, b, rules) for a, b in zip(wanted, body, strict=True))
+    if tag in ("decimal", "datetime", "range", "numpy_array"):
+        if wanted == body and tag in ("datetime", "range"):
+            return True
+        try:
+            left, right = plain_data.decode(expected), plain_data.decode(got)
+        except PlainDataError:
+            return False
+        if tag == "numpy_array":
+            return _match_arrays(left, right, rules)
+        if tag == "decimal" and not (_is_number(left) and _is_number(right)):
+            return False  # NaN
+        return bool(left == right)
     return bool(wanted == body)
+
+
+def _match_dicts(tag: str, wanted: Any, other: str, body: Any, rules: Comparison) -> bool:
+    pairs, others = _pairs(tag, wanted), _pairs(other, body)
+    if pairs is None or others is None:
+        return False
+    if tag == other == "counter":
+        pairs = [pair for pair in pairs if pair[1] != 0]
+        others = [pair for pair in others if pair[1] != 0]
+    if len(pairs) != len(others):
+        return False
+    if tag == other == "ordered_dict":
+        keys = zip(pairs, others, strict=True)
+        if any(_key(a[0], rules) != _key(b[0], rules) for a, b in keys):
+            return False
+    values = {_key(k, rules): v for k, v in others}
+    if len(values) != len(pairs):
+        return False
+    missing = object()
+    return all(_matches(v, values.get(_key(k, rules), missing), rules) for k, v in pairs)
+
+
+def _pairs(tag: str, body: Any) -> list[Any] | None:
+    if tag == "default_dict":
+        body = body[0] if _is_pair(body) else None
+    return body if _is_list(body) and all(_is_pair(pair) for pair in body) else None
+
+
+def _match_arrays(
+    expected: np.ndarray[Any, Any], got: np.ndarray[Any, Any], rules: Comparison
+) -> bool:
+    import numpy as np
+
+    if expected.shape != got.shape:
+        return False
+    kinds = expected.dtype.kind, got.dtype.kind
+    if "O" in kinds:
+        items = [plain_data.encode(array.ravel().tolist()) for array in (expected, got)]
+        return kinds[0] == kinds[1] and _matches(items[0], items[1], rules)
+    if kinds[0] in "fc" and kinds[1] in "iuf" + kinds[0] and rules.floats != "never":
+        with np.errstate(all="ignore"):
+            apart = np.abs(expected - got)
+            near = (apart <= rules.abs_tol) | (apart <= rules.rel_tol * np.abs(expected))
+            finite = np.isfinite(expected) & np.isfinite(got)
+            return bool(np.all(np.where(finite, near, expected == got)))
+    same_kind = kinds[0] == kinds[1] or set(kinds) <= set("iu")
+    return same_kind and bool(np.array_equal(expected, got))
+
+
+def _is_number(value: Decimal) -> bool:
+    return not value.is_nan()
 
 
 def _match_unordered(expected: list[Any], got: list[Any], rules: Comparison) -> bool:
@@ -221,3 +300,7 @@ def _canonical(value: Any, unordered: bool) -> Any:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, list)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2

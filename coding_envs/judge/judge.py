@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import functools
 import hashlib
 import os
 import re
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from importlib import resources
@@ -17,18 +18,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..errors import InvalidValueError, SandboxClosedError, SandboxError
-from ..problem import CallTest, CodeTest, Problem, StdioTest
-from ..sandbox import Call, Run, RunResult, Sandbox, make_sandbox
+from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
+from ..sandbox import Call, Done, Order, Run, RunResult, Sandbox, make_sandbox
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
-from .calls import Outcome, call_all, end_status
+from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
+from .checkers import check_outputs, judge_interactive_tests
 from .code_tests import Recordings, judge_code_tests
 from .compare import plain_matches, stdout_matches
 from .syntax import quick_syntax_error
 
 __all__ = ["JUDGE_VERSION", "MAX_PROGRAM_CHARS", "Judge"]
 
-JUDGE_VERSION = "1"
+JUDGE_VERSION = "2"
 """Changes whenever the same program could get another verdict; part of every fingerprint."""
 
 MAX_PROGRAM_CHARS = 1 << 20
@@ -43,7 +45,7 @@ _WRITES_FILES = re.compile(
     r"|shelve|dbm|zipfile|tarfile|gzip|bz2|lzma)\b"
 )
 
-_Steps = Generator[list[Run], list[RunResult], Any]
+_Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
 
 class Judge:
@@ -78,6 +80,7 @@ class Judge:
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
+        self._repeated: collections.deque[tuple[Run, Done]] = collections.deque()
 
     @property
     def workers(self) -> int:
@@ -106,6 +109,13 @@ class Judge:
             raise InvalidValueError(
                 f"problem {problem.uid} is in {problem.language!r}; only python is judged so far"
             )
+        for name in ("checker", "interactor"):
+            given = getattr(problem, name)
+            if given is not None and given.language != "python":
+                raise InvalidValueError(
+                    f"the {name} of problem {problem.uid} is in {given.language!r}; only python is "
+                    "run so far"
+                )
         future: Future[Verdict] = Future()
         future.set_running_or_notify_cancel()
         fingerprint = _fingerprint(problem, program)
@@ -125,7 +135,7 @@ class Judge:
                 return future
             if self._cache is not None:
                 self._pending[fingerprint] = []
-        _Judgement(self, problem, program, fingerprint, future).start()
+        _Judgement(self, problem, program, fingerprint, future).advance()
         return future
 
     def judge(self, problem: Problem, program: str) -> Verdict:
@@ -135,6 +145,9 @@ class Judge:
     def judge_many(self, pairs: Iterable[tuple[Problem, str]]) -> list[Verdict]:
         """Returns the verdicts on (problem, program) pairs, in order; see `submit`."""
         futures = [self.submit(problem, program) for problem, program in pairs]
+        # Waited for in reverse: mostly the last one wakes this thread, instead of each.
+        for future in reversed(futures):
+            future.result()
         return [future.result() for future in futures]
 
     async def judge_async(self, problem: Problem, program: str) -> Verdict:
@@ -163,6 +176,33 @@ class Judge:
         self.close()
 
     # --- called by a _Judgement ------------------------------------------------------------------
+
+    def _start(self, run: Run | Order, done: Done) -> None:
+        """Starts a run; those that are repeated go on one at a time."""
+        if not isinstance(run, Again):
+            self._sandbox.start(run, done)
+            return
+        with self._lock:
+            self._repeated.append((run, done))
+            first = len(self._repeated) == 1
+        if first:
+            self._repeat_next()
+
+    def _repeat_next(self) -> None:
+        run, done = self._repeated[0]
+
+        def ended(outcome: RunResult | BaseException) -> None:
+            with self._lock:
+                self._repeated.popleft()
+                more = bool(self._repeated)
+            if more:
+                self._repeat_next()
+            done(outcome)
+
+        try:
+            self._sandbox.start(run, ended)
+        except Exception as error:
+            ended(error)
 
     def _settle(
         self, fingerprint: str, future: Future[Verdict], outcome: Verdict | Exception
@@ -199,24 +239,32 @@ class _Judgement:
         scratch = _WRITES_FILES.search(program) is not None
         self._steps = _judge_tests(problem, program, judge._recordings, scratch=scratch)
         self._results: list[RunResult] = []
+        self._runs = 0
         self._started = time.monotonic()
         self._lock = threading.Lock()
+        self._remaining = 0
+        self._outcomes: list[RunResult | BaseException | None] = []
 
-    def start(self) -> None:
-        self._advance(None)
-
-    def _advance(self, futures: list[Future[RunResult]] | None) -> None:
+    def advance(self) -> None:
         """Takes steps while their runs have ended; then whoever ends the last one goes on.
 
         Runs in the submitter's thread first, then in the sandbox's.
         """
         try:
             while True:
-                runs = self._step(futures)
-                if runs is None:
+                results = self._take()
+                try:
+                    # A generator that has just been made takes only None.
+                    runs = self._steps.send(results) if results else next(self._steps)
+                except StopIteration as stop:
+                    self._finish(stop.value)
                     return
-                futures = [self._judge._sandbox.submit(run) for run in runs]
-                if not self._all_done(futures):
+                self._outcomes = [None] * len(runs)
+                self._remaining = len(runs) + 1  # one for this thread, so that nothing recurses
+                for index, run in enumerate(runs):
+                    self._runs += isinstance(run, Run)
+                    self._judge._start(run, functools.partial(self._done, index))
+                if not self._count_down():
                     return
         except (SandboxClosedError, CancelledError):
             closed = SandboxClosedError("the sandbox was closed before the verdict")
@@ -226,45 +274,27 @@ class _Judgement:
         except Exception as error:
             self._fail(Status.JUDGE_ERROR, f"the judge failed: {type(error).__name__}: {error}")
 
-    def _step(self, futures: list[Future[RunResult]] | None) -> list[Run] | None:
-        """Returns the next runs, or None where the verdict has been given."""
-        try:
-            if futures is None:
-                return next(self._steps)
-            results = self._take(futures)
-            return self._steps.send(results)
-        except StopIteration as stop:
-            self._finish(stop.value)
-            return None
+    def _done(self, index: int, outcome: RunResult | BaseException) -> None:
+        self._outcomes[index] = outcome
+        if self._count_down():
+            self.advance()
 
-    def _take(self, futures: list[Future[RunResult]]) -> list[RunResult]:
-        try:
-            results = [future.result() for future in futures]
-        except (SandboxError, CancelledError):
-            raise
-        except Exception as error:  # a fault of the sandbox, whatever it is called
-            raise SandboxError(f"{type(error).__name__}: {error}") from error
+    def _count_down(self) -> bool:
+        """Returns True for whoever ends the last of this step's runs."""
+        with self._lock:
+            self._remaining -= 1
+            return self._remaining == 0
+
+    def _take(self) -> list[RunResult]:
+        results = []
+        for outcome in self._outcomes:
+            if isinstance(outcome, (SandboxError, CancelledError)):
+                raise outcome
+            if not isinstance(outcome, RunResult):  # a fault of the sandbox, whatever its name
+                raise SandboxError(f"{type(outcome).__name__}: {outcome}")
+            results.append(outcome)
         self._results += results
-        with self._judge._lock:
-            self._judge._executions += len(results)
         return results
-
-    def _all_done(self, futures: list[Future[RunResult]]) -> bool:
-        """Returns True where all have ended already; else the last one to end goes on."""
-        remaining = [len(futures) + 1]  # one more for this thread, so that no callback recurses
-
-        def count_down() -> bool:
-            with self._lock:
-                remaining[0] -= 1
-                return remaining[0] == 0
-
-        def one_done(_future: Future[RunResult]) -> None:
-            if count_down():
-                self._advance(futures)
-
-        for future in futures:
-            future.add_done_callback(one_done)
-        return count_down()
 
     def _fail(self, status: Status, message: str) -> None:
         tests = (TestResult(status),) * len(self._problem.tests)
@@ -288,17 +318,20 @@ class _Judgement:
             cpu_time_s=sum(r.cpu_time_s for r in results),
             wall_time_s=time.monotonic() - self._started,
             peak_memory_bytes=max((r.peak_memory_bytes for r in results), default=0),
-            runs=len(results),
+            runs=self._runs,
             fingerprint=self._fingerprint,
         )
+        with self._judge._lock:
+            self._judge._executions += self._runs
         self._judge._settle(self._fingerprint, self._future, verdict)
 
 
 @functools.cache
 def jail_modules() -> dict[str, str]:
     """Returns the modules that the judge needs inside the jail, by name."""
-    text = resources.files(__package__).joinpath("tester.py").read_text(encoding="utf-8")
-    return {"coding_envs_tester": text}
+    folder = resources.files(__package__)
+    files = {"coding_envs_tester": "tester.py", "coding_envs_pytest": "pytest_shim.py"}
+    return {name: folder.joinpath(file).read_text("utf-8") for name, file in files.items()}
 
 
 def _fingerprint(problem: Problem, program: str) -> str:
@@ -325,7 +358,7 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
 
 def _judge_tests(
     problem: Problem, program: str, recordings: Recordings, *, scratch: bool
-) -> Generator[list[Run], list[RunResult], list[TestResult]]:
+) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Judges the tests of each kind in turn; returns one result per test, in their order."""
     kinds = {type(t) for t in problem.tests}
     found: dict[type, list[TestResult]] = {}
@@ -333,6 +366,9 @@ def _judge_tests(
         found[CallTest] = yield from _judge_call_tests(problem, program, scratch)
     if CodeTest in kinds:
         found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
+    if InteractiveTest in kinds:
+        results = yield from judge_interactive_tests(problem, program, scratch=scratch)
+        found[InteractiveTest] = results
     if StdioTest in kinds:
         found[StdioTest] = yield from _judge_stdio_tests(problem, program, scratch)
     queues = {kind: iter(results) for kind, results in found.items()}
@@ -341,29 +377,51 @@ def _judge_tests(
 
 def _judge_call_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
-    calls = [Call(t.entry_point or problem.entry_point, t.call_text) for t in tests]
+    # Arguments only where they are looked at: sending them back costs as much as the value.
+    calls = tuple(
+        Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
+        for t in tests
+    )
     outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch)
     if isinstance(outcomes, Outcome):
         return [TestResult(outcomes.status, message=outcomes.error)] * len(tests)
-    results = []
     public = {id(t) for t in problem.public_tests}
-    for test, outcome in zip(tests, outcomes, strict=True):
-        if outcome.status is not Status.ACCEPTED:
-            results.append(TestResult(outcome.status, message=outcome.error))
-        elif plain_matches(test.expected_data, outcome.value, problem.comparison):
-            results.append(TestResult(Status.ACCEPTED))
-        else:
-            message = "a hidden test failed"
-            if id(test) in public:
-                message = f"{_shown_call(problem, test)}: expected {_short(test.expected)}, got "
-                message += _short_json(outcome.value)
-            results.append(TestResult(Status.WRONG_ANSWER, message=message))
-    return results
+    return [
+        _call_result(problem, test, outcome, shown=id(test) in public)
+        for test, outcome in zip(tests, outcomes, strict=True)
+    ]
+
+
+def _call_result(problem: Problem, test: CallTest, outcome: Outcome, *, shown: bool) -> TestResult:
+    if outcome.status is not Status.ACCEPTED:
+        return TestResult(outcome.status, message=outcome.error)
+    looks = [("", test.expected, test.expected_data, outcome.value)] if test.compares_value else []
+    for name, data in test.expected_args_data.items():
+        got = _argument(outcome.arguments, name)
+        looks.append((f"argument {name!r} to be ", test.expected_args[name], data, got))
+    rules = problem.comparison
+    wrong = next((look for look in looks if not plain_matches(look[2], look[3], rules)), None)
+    if wrong is None:
+        return TestResult(Status.ACCEPTED)
+    what, wanted, _, got = wrong
+    message = uncrossed(got) or "a hidden test failed"
+    if shown:
+        call = _shown_call(problem, test)
+        message = f"{call}: expected {what}{_short(wanted)}, got {_short_json(got)}"
+    return TestResult(Status.WRONG_ANSWER, message=message)
+
+
+def _argument(arguments: Any, name: int | str) -> Any:
+    """Returns an argument as it was after the call, from `[args, kwargs]`, which may be forged."""
+    try:
+        args, kwargs = arguments
+        return args[name] if isinstance(name, int) else dict(kwargs["dict"])[name]
+    except (TypeError, ValueError, LookupError):
+        return {"opaque": "nothing"}
 
 
 def _judge_stdio_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, StdioTest)]
-    public = {id(t) for t in problem.public_tests}
     results: list[TestResult] = []
     while len(results) < len(tests):
         # The first alone: a program that does not even compile is run once, not once a test.
@@ -381,20 +439,37 @@ def _judge_stdio_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
                 scratch=scratch)
             for t in chunk
         ]  # fmt: skip
-        for test, result in zip(chunk, (yield runs), strict=True):
-            results.append(_stdio_result(problem, test, result, shown=id(test) in public))
+        results += yield from _stdio_results(problem, chunk, (yield from on_time(runs)))
     return results
 
 
-def _stdio_result(
-    problem: Problem, test: StdioTest, result: RunResult, *, shown: bool
-) -> TestResult:
+def _stdio_results(problem: Problem, tests: list[StdioTest], results: list[RunResult]) -> _Steps:
+    """Returns one result per test: from the checker, where there is one and something to check."""
+    public = {id(t) for t in problem.public_tests}
+    ended = [_how_it_ended(result) for result in results]
+    if problem.checker is not None:
+        pairs = zip(tests, results, ended, strict=True)
+        cases = [(test, result) for test, result, failure in pairs if failure is None]
+        checked = iter((yield from check_outputs(problem, problem.checker, cases)))
+        return [failure or next(checked) for failure in ended]
+    return [
+        failure or _compared(problem, test, result, shown=id(test) in public)
+        for test, result, failure in zip(tests, results, ended, strict=True)
+    ]
+
+
+def _how_it_ended(result: RunResult) -> TestResult | None:
+    """Returns why a run has no output to look at, or None."""
     compile_error = result.message("compile_error")
     if isinstance(compile_error, str):
         return TestResult(Status.COMPILE_ERROR, result.cpu_time_s, compile_error)
     if result.exit_code != 0:
         status, message = end_status(result)
         return TestResult(status, result.cpu_time_s, message)
+    return None
+
+
+def _compared(problem: Problem, test: StdioTest, result: RunResult, *, shown: bool) -> TestResult:
     text = result.stdout.decode("utf-8", "replace")
     if stdout_matches(test.output, text, problem.comparison):
         return TestResult(Status.ACCEPTED, result.cpu_time_s)

@@ -8,7 +8,9 @@ Its modules:
     launch.py          starts a worker inside nsjail (or, by name only, without)
     cgroups.py         caps on all of a worker together, where the machine lends them
     seccomp.py         the system calls that a jailed interpreter may make
-    guest.py           the jail's side: a warm interpreter, one child per run
+    guest.py           the jail's side: a warm interpreter, and what a child does with its job
+    zygote.py          one child per run; `_zygote.c` does the same, faster
+    guest_compiler.py  a service in the jail that compiles programs
     guest_protocol.py  what the two sides say to each other
     fake.py            a scripted sandbox for tests
     doctor.py          what works on this machine, and what to do about the rest
@@ -24,12 +26,14 @@ from ..errors import UnknownNameError
 from .fake import FakeSandbox
 from .launch import BareLauncher, NsjailLauncher, nsjail_path
 from .pool import WorkerPool
-from .run import Call, Ended, Run, RunResult, Sandbox
+from .run import Call, Done, Ended, Order, Run, RunResult, Sandbox
 
 __all__ = [
     "Call",
+    "Done",
     "Ended",
     "FakeSandbox",
+    "Order",
     "Run",
     "RunResult",
     "Sandbox",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from ..errors import SandboxClosedError
-from .run import Run, RunResult, Sandbox
+from .run import Order, Run, RunResult, Sandbox
 
 __all__ = ["FakeSandbox"]
 
@@ -15,21 +15,21 @@ class FakeSandbox(Sandbox):
     """Answers every run by calling `answer`; an exception that it raises goes into the future.
 
     Args:
-      answer: Run -> RunResult.
+      answer: Run (or Order) -> RunResult.
       delay: True holds answers back until `deliver()`; False answers at once.
 
     Attributes:
       runs: every run submitted, in order.
     """
 
-    def __init__(self, answer: Callable[[Run], RunResult], *, delay: bool = False) -> None:
-        self.runs: list[Run] = []
+    def __init__(self, answer: Callable[[Run | Order], RunResult], *, delay: bool = False) -> None:
+        self.runs: list[Run | Order] = []
         self._answer = answer
         self._delay = delay
-        self._waiting: list[tuple[Run, Future[RunResult]]] = []
+        self._waiting: list[tuple[Run | Order, Future[RunResult]]] = []
         self._closed = False
 
-    def submit(self, run: Run) -> Future[RunResult]:
+    def submit(self, run: Run | Order) -> Future[RunResult]:
         """Returns the scripted answer's future; see Sandbox."""
         if self._closed:
             raise SandboxClosedError("submitted to a closed sandbox; make a new one")

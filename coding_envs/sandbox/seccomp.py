@@ -14,8 +14,8 @@ import platform
 __all__ = ["kafel_policy"]
 
 _THREAD_FLAGS = 0x003D0F00
-_RUN_FLAGS = 0x20000000 | 17  # CLONE_NEWPID, SIGCHLD
-_SCRATCH_RUN_FLAGS = 0x20000000 | 0x00020000 | 0x08000000 | 17  # and CLONE_NEWNS, CLONE_NEWIPC
+_RUN_FLAGS = 0x20000000 | 0x1000 | 17  # CLONE_NEWPID, CLONE_PIDFD, SIGCHLD
+_SCRATCH_RUN_FLAGS = _RUN_FLAGS | 0x00020000 | 0x08000000  # and CLONE_NEWNS, CLONE_NEWIPC
 
 _EVERYWHERE = """
 read write readv writev pread64 pwrite64 preadv pwritev lseek close close_range

@@ -3,47 +3,75 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import math
 import os
 import select
 import signal
 import socket
 import subprocess
 import time
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from .guest_protocol import LENGTH, MEMORY_BYTES
 from .launch import Launcher
-from .run import Run, RunResult
+from .run import Done, Order, Run, RunResult
 
-__all__ = ["Stream", "Task", "Worker", "explain_failed_start", "parse_messages"]
+__all__ = [
+    "Active",
+    "Service",
+    "Stream",
+    "Task",
+    "Worker",
+    "explain_failed_start",
+]
 
 _CHUNK = 1 << 16
+_FIRST_LOOK = 4096  # bytes of shared memory; most runs send less
 _END_S = 3.0  # for an idle worker to end by itself on a loaded machine; then it is killed
 _BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class Task:
-    """One submitted run on its way."""
+    """One submitted run, or order, on its way."""
 
-    run: Run
-    future: Future[RunResult]
+    run: Run | Order
+    done: Done
+    begin: Callable[[], bool] | None = None  # returns False where nobody wants it any more
     tries: int = 0
 
+    def wanted(self) -> bool:
+        """Returns False where it has been cancelled; it cannot be from now on."""
+        return self.tries > 0 or self.begin is None or self.begin()
 
-@dataclass
+    def tell(self, outcome: RunResult | BaseException) -> None:
+        """Tells the caller; one that raises, even SystemExit, must not end everybody's pool."""
+        try:  # noqa: SIM105 -- on the path of every run
+            self.done(outcome)
+        except BaseException:
+            pass
+
+
 class Stream:
-    """One of a run's descriptors at the host's end: what is to be written, what was read."""
+    """One of a run's descriptors at the host's end: what is to be written, what was read.
 
-    fd: int
-    limit: int = 0
-    pending: memoryview = field(default_factory=lambda: memoryview(b""))
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
-    reads: bool = True
+    Attributes:
+      fd: the descriptor, which does not block; -1 once it is closed.
+      limit: bytes that are kept of what is read.
+      size: bytes that came, kept or not.
+    """
+
+    __slots__ = ("fd", "limit", "parts", "pending", "reads", "size")
+
+    def __init__(
+        self, fd: int, limit: int = 0, pending: bytes = b"", *, reads: bool = True
+    ) -> None:
+        self.fd, self.limit, self.reads = fd, limit, reads
+        self.pending = memoryview(pending)
+        self.parts: list[bytes] = []
+        self.size = 0
 
     def drain(self) -> bool:
         """Reads what is there; returns False at the end of the stream."""
@@ -56,7 +84,7 @@ class Stream:
                 if room > 0:
                     self.parts.append(part[:room])
                 self.size += len(part)
-                if self.size > self.limit or len(part) < _CHUNK:
+                if self.size > self.limit:
                     return True
         except BlockingIOError:
             pass
@@ -64,23 +92,97 @@ class Stream:
             return False
         return True
 
+    def feed(self) -> bool:
+        """Writes what goes; returns True when nothing is left to be written."""
+        try:
+            while self.pending:
+                self.pending = self.pending[os.write(self.fd, self.pending[: 1 << 20]) :]
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.pending = memoryview(b"")  # the program has closed its end: its own affair
+        return True
+
+    def content(self) -> bytes:
+        """Returns what was read, up to the limit."""
+        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+
+    def close(self) -> None:
+        """Closes the host's end; again is fine."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+class Active:
+    """A run that is going on in a worker.
+
+    Attributes:
+      number: its number in the protocol.
+      run: what runs.
+      deadline: when the worker is taken for wedged (monotonic clock, seconds).
+      watch_at: when its streams are first looked at; most runs have ended by then.
+      streams: by role: channel, stdin, stdout, stderr.
+      status: the worker's status, once it is there: how it ended, its value, CPU and wall seconds,
+        peak bytes.
+      memory: True where its messages come through the worker's shared memory.
+    """
+
+    __slots__ = ("deadline", "killed", "memory", "number", "run", "status", "streams", "watch_at")
+
+    def __init__(self, number: int, run: Run, deadline: float, watch_at: float) -> None:
+        self.number, self.run, self.deadline, self.watch_at = number, run, deadline, watch_at
+        self.streams: dict[str, Stream] = {}
+        self.status: tuple[int, int, float, float, int] | None = None
+        self.killed = self.memory = False
+
+    def close(self) -> None:
+        """Closes the host's ends of its descriptors."""
+        for stream in self.streams.values():
+            stream.close()
+
+
+class Service:
+    """A process in a worker that answers orders, one at a time.
+
+    Attributes:
+      stream: its channel.
+      answered: called with the reply to the order that it is on, or with None where it died or was
+        too slow (`slow`); None while it is idle.
+      deadline: of that order (monotonic clock, seconds).
+      served: orders so far.
+    """
+
+    __slots__ = ("answered", "deadline", "name", "number", "reply", "served", "slow", "stream")
+
+    def __init__(self, name: str, number: int, stream: Stream) -> None:
+        self.name, self.number, self.stream = name, number, stream
+        self.answered: Callable[[bytes | None], None] | None = None
+        self.deadline = math.inf
+        self.served = 0
+        self.slow = False
+        self.reply = bytearray()
+
 
 class Worker:
-    """One worker's process, and the run that it is on."""
+    """One worker's process, the task that it is on, and its services."""
 
     def __init__(self, launcher: Launcher) -> None:
         self.isolated = launcher.isolated
         host, guest = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.control, self.log = host, log_read
+        self.memory = os.memfd_create("messages", os.MFD_CLOEXEC)  # which nobody can seal
         self.group = launcher.groups.make()
         try:
-            self.process = launcher.launch(guest, log_write)
+            os.ftruncate(self.memory, MEMORY_BYTES)
+            self.process = launcher.launch(guest, self.memory, log_write)
             self.group.add(self.process.pid)
         except BaseException:
             self.group.close()
             host.close()
             os.close(log_read)
+            os.close(self.memory)
             raise
         finally:
             guest.close()
@@ -90,11 +192,19 @@ class Worker:
         self.ready = False
         self.base_bytes = _BASE_BYTES
         self.task: Task | None = None
-        self.number = 0
-        self.deadline = 0.0
-        self.killed = False
-        self.streams: dict[int, Stream] = {}
-        self.roles: dict[str, Stream] = {}
+        self.actives: dict[int, Active] = {}  # of the task: the run, and its peer
+        self.services: dict[str, Service] = {}
+        self.orders: dict[str, Task] = {}  # by service
+
+    @property
+    def alive(self) -> bool:
+        """False once it has been told to end."""
+        return self.control.fileno() >= 0
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All that is lost when the worker dies."""
+        return ([self.task] if self.task else []) + list(self.orders.values())
 
     def measure(self) -> None:
         """Reads the guest's address space, which a run's memory limit is added to."""
@@ -104,12 +214,23 @@ class Worker:
             with Path(f"/proc/{pid}/statm").open(encoding="ascii") as file:
                 self.base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
+    def take_messages(self) -> bytes:
+        """Returns what a run that has ended left in the shared memory, and empties it."""
+        data = os.pread(self.memory, _FIRST_LOOK, 0)
+        size = min(LENGTH.unpack_from(data)[0], MEMORY_BYTES - LENGTH.size)
+        if size > len(data) - LENGTH.size:
+            data = os.pread(self.memory, LENGTH.size + size, 0)
+        # All of it: the program may have written anywhere.
+        os.ftruncate(self.memory, 0)
+        os.ftruncate(self.memory, MEMORY_BYTES)
+        return data[LENGTH.size : LENGTH.size + size]
+
     def close_streams(self) -> None:
-        """Closes the host's ends of the run's descriptors."""
-        for stream in self.streams.values():
-            os.close(stream.fd)
-        self.streams.clear()
-        self.roles.clear()
+        """Closes the host's ends of all descriptors of runs and services."""
+        for active in self.actives.values():
+            active.close()
+        for service in self.services.values():
+            service.stream.close()
 
     def hang_up(self) -> None:
         """Tells the worker to end: the guest ends itself, and nsjail all that is in it."""
@@ -133,6 +254,7 @@ class Worker:
         self.group.close()
         said = self._last_words()
         os.close(self.log)
+        os.close(self.memory)
         return said.decode("utf-8", "replace").strip()
 
     def _last_words(self) -> bytes:
@@ -157,6 +279,7 @@ class Worker:
         self.close_streams()
         self.control.close()
         os.close(self.log)
+        os.close(self.memory)
         self.process.returncode = 0  # nothing to wait for
 
 
@@ -167,25 +290,6 @@ def _youngest_descendant(pid: int) -> int:
         if not children:
             return pid
         pid = int(children[-1])
-
-
-def parse_messages(data: bytes, most: int) -> tuple[dict[str, Any], ...]:
-    """Returns the first `most` messages; stops at the first line that is none."""
-    messages: list[dict[str, Any]] = []
-    start = 0
-    while start < len(data) and len(messages) < most:
-        end = data.find(b"\n", start)
-        line = data[start : end if end >= 0 else len(data)]
-        start = end + 1 if end >= 0 else len(data)
-        if line:
-            try:
-                message = json.loads(line)
-            except (ValueError, RecursionError, MemoryError):
-                break  # cut at the limit, or the program wrote here itself
-            if not isinstance(message, dict):
-                break
-            messages.append(message)
-    return tuple(messages)
 
 
 def explain_failed_start(why: str, said: str, isolated: bool) -> str:

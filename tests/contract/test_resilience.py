@@ -22,12 +22,13 @@ from coding_envs.judge.judge import jail_modules
 from coding_envs.problem import CallTest, CodeTest, Limits, Problem, StdioTest
 from coding_envs.sandbox import Ended, Run, RunResult, make_sandbox
 from coding_envs.sandbox.pool import WorkerPool
+from coding_envs.sandbox.worker import Worker
 from coding_envs.verdict import Status, Verdict
 
 pytestmark = pytest.mark.nsjail
 
 LIMITS = Limits(cpu_time_s=0.3, wall_time_s=0.8)
-DEPTHS = {"nsjail": 0, "guest": 1, "program": 2}
+KINDS = ("nsjail", "guest", "program")
 
 
 def pool(workers: int = 1) -> WorkerPool:
@@ -36,20 +37,28 @@ def pool(workers: int = 1) -> WorkerPool:
     return made
 
 
-def child_of(pid: int) -> int | None:
+def children_of(pid: int) -> list[int]:
     try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
-        return None
-    return int(text.split()[-1]) if text.split() else None
+        return []
 
 
-def process_at(worker: int, depth: int) -> int | None:
-    """Returns a worker's process: nsjail itself, the guest in it, or the program that runs."""
-    pid: int | None = worker
-    for _ in range(depth):
-        pid = child_of(pid) if pid is not None else None
-    return pid
+def process_of(worker: Worker, kind: str) -> int | None:
+    """Returns nsjail's process, the guest's in it, or the program's that runs; None: not there."""
+    nsjail = worker.process.pid
+    guest = next(iter(children_of(nsjail)), None)
+    if kind == "nsjail":
+        return nsjail
+    if kind == "guest" or guest is None:
+        return guest
+    inside = children_of(guest)  # the compiler and the tester among them
+    return inside[-1] if worker.actives and len(inside) > len(worker.services) else None
+
+
+def only_worker(sandbox: WorkerPool) -> Worker:
+    (worker,) = sandbox._workers.values()
+    return worker
 
 
 def wait_for(find: Callable[[], int | None], within_s: float = 5.0) -> int:
@@ -148,8 +157,8 @@ class Vandal:
         targets = [
             (self.hits[kind], self._random.random(), kind, pid)
             for worker in busy
-            for kind, depth in DEPTHS.items()
-            if (pid := process_at(worker.process.pid, depth)) is not None
+            for kind in KINDS
+            if (pid := process_of(worker, kind)) is not None
         ]
         if targets:  # a kind that was hit least so far
             _, _, kind, pid = min(targets)
@@ -186,7 +195,7 @@ def test_each_submission_gets_its_one_right_verdict(
         assert not wrong, f"{len(wrong)} wrong; {wrong[0]}"
         assert vandal.verdicts == Counter(range(len(submissions)))
         assert vandal.hits.total() >= len(submissions) / every / 2, vandal.hits
-        assert min(vandal.hits[kind] for kind in DEPTHS) >= 1, vandal.hits
+        assert min(vandal.hits[kind] for kind in KINDS) >= 1, vandal.hits
         assert goes_on(sandbox)
 
 
@@ -225,12 +234,12 @@ def test_killed_while_starting(sandbox: WorkerPool) -> None:
 SLOW = "import time\ntime.sleep(0.15)\nprint(7)"
 
 
-@pytest.mark.parametrize("kind", DEPTHS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_killed_while_the_program_runs(sandbox: WorkerPool, kind: str) -> None:
-    (worker,) = sandbox.worker_pids()
+    worker = only_worker(sandbox)
     future = sandbox.submit(Run(SLOW))
-    wait_for(lambda: process_at(worker, 2))
-    send(process_at(worker, DEPTHS[kind]), signal.SIGKILL)
+    wait_for(lambda: process_of(worker, "program"))
+    send(process_of(worker, kind), signal.SIGKILL)
     result = future.result(30)
     assert (result.ended, result.stdout) == (Ended.EXITED, b"7\n")
     assert goes_on(sandbox)
@@ -238,22 +247,22 @@ def test_killed_while_the_program_runs(sandbox: WorkerPool, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["nsjail", "guest"])
 def test_killed_before_the_request_is_read(sandbox: WorkerPool, kind: str) -> None:
-    (worker,) = sandbox.worker_pids()
-    guest = process_at(worker, 1)
+    worker = only_worker(sandbox)
+    guest = process_of(worker, "guest")
     assert guest is not None
     send(guest, signal.SIGSTOP)
     future = sandbox.submit(Run("print(7)"))
     time.sleep(0.05)
-    send(process_at(worker, DEPTHS[kind]), signal.SIGKILL)
+    send(process_of(worker, kind), signal.SIGKILL)
     assert future.result(30).stdout == b"7\n"
     assert goes_on(sandbox)
 
 
 def test_killed_between_the_programs_end_and_the_status(sandbox: WorkerPool) -> None:
-    (worker,) = sandbox.worker_pids()
+    worker = only_worker(sandbox)
     future = sandbox.submit(Run(SLOW))
-    program = wait_for(lambda: process_at(worker, 2))
-    guest = process_at(worker, 1)
+    program = wait_for(lambda: process_of(worker, "program"))
+    guest = process_of(worker, "guest")
     assert guest is not None
     send(guest, signal.SIGSTOP)
     wait_for(lambda: 1 if state(program) == "Z" else None)
@@ -274,21 +283,21 @@ def test_killed_between_the_programs_end_and_the_status(sandbox: WorkerPool) -> 
 def test_killed_while_data_flows(
     sandbox: WorkerPool, source: str, stdin: bytes, stdout: bytes
 ) -> None:
-    (worker,) = sandbox.worker_pids()
+    worker = only_worker(sandbox)
     future = sandbox.submit(Run(source, stdin=stdin))
-    wait_for(lambda: process_at(worker, 2))
-    send(process_at(worker, 1), signal.SIGKILL)
+    wait_for(lambda: process_of(worker, "program"))
+    send(process_of(worker, "guest"), signal.SIGKILL)
     assert future.result(30).stdout == stdout
     assert goes_on(sandbox)
 
 
 def test_killed_while_a_flood_is_stopped(sandbox: WorkerPool) -> None:
-    (worker,) = sandbox.worker_pids()
-    guest = process_at(worker, 1)
+    worker = only_worker(sandbox)
+    guest = process_of(worker, "guest")
     assert guest is not None
     flood = Run("while True: print('x' * 10000)", limits=Limits(output_bytes=1 << 20))
     future = sandbox.submit(flood)
-    wait_for(lambda: process_at(worker, 2))
+    wait_for(lambda: process_of(worker, "program"))
     send(guest, signal.SIGSTOP)  # it will not read the order to kill
     time.sleep(0.2)
     send(guest, signal.SIGKILL)
@@ -317,8 +326,8 @@ def timed(future: Future[RunResult]) -> tuple[RunResult, float]:
 
 
 def test_a_wedged_worker_is_gone_within_a_second_of_its_runs_limit(sandbox: WorkerPool) -> None:
-    (worker,) = sandbox.worker_pids()
-    guest = process_at(worker, 1)
+    worker = only_worker(sandbox)
+    guest = process_of(worker, "guest")
     assert guest is not None
     send(guest, signal.SIGSTOP)
     started = time.monotonic()
@@ -330,17 +339,17 @@ def test_a_wedged_worker_is_gone_within_a_second_of_its_runs_limit(sandbox: Work
 
 
 def test_a_stopped_program_is_run_again(sandbox: WorkerPool) -> None:
-    (worker,) = sandbox.worker_pids()
+    worker = only_worker(sandbox)
     future = sandbox.submit(Run(SLOW, limits=LIMITS))
-    send(wait_for(lambda: process_at(worker, 2)), signal.SIGSTOP)
+    send(wait_for(lambda: process_of(worker, "program")), signal.SIGSTOP)
     result, took_s = timed(future)
     assert (result.ended, result.stdout) == (Ended.EXITED, b"7\n")
     assert took_s > LIMITS.wall_limit_s / 2
-    assert sandbox.worker_pids() == [worker]  # the worker was all right
+    assert only_worker(sandbox) is worker  # the worker was all right
 
 
 def test_a_stopped_nsjail_disturbs_nobody(sandbox: WorkerPool) -> None:
-    (worker,) = sandbox.worker_pids()
+    worker = only_worker(sandbox).process.pid
     send(worker, signal.SIGSTOP)
     assert goes_on(sandbox)
     sandbox.close()
@@ -378,7 +387,7 @@ def test_nothing_is_left_after_many_deaths() -> None:
         for _ in range(5):
             for worker in list(sandbox._workers.values()):
                 folders |= {part.folder for part in worker.group._parts}
-                gone |= {p for d in DEPTHS.values() if (p := process_at(worker.process.pid, d))}
+                gone |= {pid for kind in KINDS if (pid := process_of(worker, kind))}
                 send(worker.process.pid, signal.SIGKILL)
             assert goes_on(sandbox)
     wait_for(lambda: 1 if all(state(pid) == "X" for pid in gone) else None)

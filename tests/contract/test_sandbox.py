@@ -414,7 +414,7 @@ def test_what_cannot_cross_is_opaque(sandbox: Sandbox) -> None:
 
 def test_calls_print_and_return(sandbox: Sandbox) -> None:
     result = call(sandbox, "def f():\n    print('p')\n    return 1", Call("f", arguments()))
-    assert (result.stdout, result.message("value")) == (b"p\n", 1)
+    assert (result.stdout, result.stderr, result.message("value")) == (b"", b"p\n", 1)
 
 
 def test_a_thread_left_behind_does_not_hold_up_the_calls(sandbox: Sandbox) -> None:

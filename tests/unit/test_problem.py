@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- tables, a case a line
 from __future__ import annotations
 
 import copy
@@ -10,7 +11,17 @@ from typing import Any
 import pytest
 
 from coding_envs.errors import InvalidValueError
-from coding_envs.problem import CallTest, CodeTest, Comparison, Limits, Problem, StdioTest
+from coding_envs.problem import (
+    NOT_COMPARED,
+    CallTest,
+    CodeTest,
+    Comparison,
+    InteractiveTest,
+    JudgeProgram,
+    Limits,
+    Problem,
+    StdioTest,
+)
 
 
 def problem(**more: Any) -> Problem:
@@ -25,9 +36,12 @@ FULL = Problem(
         CallTest(([1, (2,)],), {1: {2}}, {"k": b"x"}, "add.__call__"),
         CodeTest("assert add(1, 1) == 2", imports="import math", program_setup="x = 1"),
         CodeTest("def check(c): pass", check="check"), StdioTest("1\n", "2\n"),
+        CallTest(([3, 1],), expected_args={0: [1, 3]}), CallTest(([2],), None, {"k": []}, expected_args={"k": [2]}),
+        CodeTest("def test_a(): pass", function="test_a"), InteractiveTest("5\n", "6\n"), InteractiveTest("7\n"),
     ),
     limits=Limits(cpu_time_s=2, from_row=frozenset({"cpu_time_s"})),
     comparison=Comparison(floats="always", unordered=True),
+    checker=JudgeProgram("print(1)", protocol="script", limits=Limits(cpu_time_s=1)), interactor=JudgeProgram("exit(0)"),
     solutions=("def add(a, b): return a + b",), wrong_solutions=("def add(a, b): return a",),
     difficulty="easy", rating=800.0, family="sum", tags=("math",), source="s", license="MIT",
     release_date=date(2024, 2, 29), flags=frozenset({"held_out_family"}), row={"id": 7},
@@ -69,7 +83,31 @@ FULL = Problem(
         (lambda: CallTest((1,), 1, {1: 2}), "kwargs must be a mapping with str keys"),  # type: ignore[dict-item]
         (lambda: CallTest((object(),), 1), "type object is not plain data"),
         (lambda: CallTest((1,), len), "is not plain data"),
+        (lambda: CallTest((1,)), "expected must be given where expected_args is empty"),
+        (lambda: CallTest((1,), 1, expected_args=[1]), "expected_args must be a mapping"),  # type: ignore[arg-type]
+        (lambda: CallTest((1,), 1, expected_args={1: 2}), "expected_args key must be the position"),
+        (lambda: CallTest((1,), 1, expected_args={-1: 2}), "expected_args key must be"),
+        (
+            lambda: CallTest((1,), 1, {"k": 1}, expected_args={"j": 2}),
+            "keyword of an argument, got",
+        ),
+        (lambda: CallTest((1,), expected_args={0: 2}).expected_data, "expected must be a value"),
         (lambda: CodeTest(b"x"), "code must be text"),  # type: ignore[arg-type]
+        (lambda: CodeTest("", check="c", function="f"), 'check must be "" beside a function'),
+        (lambda: CodeTest.of_file("def f(: pass"), "code must be Python: invalid syntax"),
+        (lambda: CodeTest.of_file("def f(): pass"), "code must be a file with test functions"),
+        (lambda: InteractiveTest(5), "input must be text"),  # type: ignore[arg-type]
+        (lambda: JudgeProgram("", protocol="x"), "protocol must be testlib or script, got 'x'"),
+        (lambda: JudgeProgram("", limits=5), "limits must be Limits, got 5"),  # type: ignore[arg-type]
+        (lambda: problem(checker="x"), "checker must be a JudgeProgram or None, got 'x'"),
+        (
+            lambda: problem(interactor=JudgeProgram("", protocol="script")),
+            "interactor protocol must be testlib",
+        ),
+        (
+            lambda: problem(hidden_tests=(InteractiveTest(""),)),
+            "interactor must be given for interactive tests",
+        ),
         (lambda: problem(dataset=""), "dataset must be non-empty text"),
         (lambda: problem(prompt=None), "prompt must be text"),
         (lambda: problem(hidden_tests=[1]), "hidden_tests must be a tuple of tests"),
@@ -158,6 +196,50 @@ def test_call_tests_are_equal_by_exact_type() -> None:
     assert CallTest((1,), 2) != CallTest((1.0,), 2)
     assert CallTest((), float("nan")) == CallTest((), float("nan"))
     assert len({CallTest((1,), 2), CallTest((1,), 2), CallTest((1,), 3)}) == 2
+    assert CallTest((1,), 2) != CallTest((1,), expected_args={0: 2})
+    assert CallTest((1,), None) != CallTest((1,), None, expected_args={0: 1})
+    assert pickle.loads(pickle.dumps(CallTest((1,), expected_args={0: 1}))).expected is NOT_COMPARED
+
+
+FILE = """
+import unittest
+import pytest
+from solution import f
+
+def helper(): pass
+def test_one(): pass
+@pytest.mark.skip(reason="no")
+def test_two(): pass
+@pytest.mark.parametrize("x", [1, 2])
+def test_three(x): pass
+async def test_four(): pass
+
+class TestFive:
+    def setup_method(self): pass
+    def test_a(self): pass
+    @pytest.mark.skip
+    def test_b(self): pass
+
+class Base(unittest.TestCase):
+    def test_c(self): pass
+
+class Six(Base):
+    def test_d(self): pass
+
+@unittest.skip("no")
+class Seven(Base):
+    def test_e(self): pass
+
+class Helper:
+    def test_f(self): pass
+"""
+
+
+def test_a_file_becomes_one_test_per_test_function() -> None:
+    tests = CodeTest.of_file(FILE, imports="import math")
+    names = ["test_one", "test_three", "test_four", "TestFive.test_a", "Base.test_c"]
+    assert [t.function for t in tests] == [*names, "Six.test_c", "Six.test_d"]
+    assert {(t.code, t.imports) for t in tests} == {(FILE, "import math")}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +247,8 @@ def test_call_tests_are_equal_by_exact_type() -> None:
     [
         {"entry_point": "sub"}, {"starter_code": ""}, {"hidden_tests": FULL.hidden_tests[:1]},
         {"limits": Limits(cpu_time_s=3)}, {"comparison": Comparison()},
-        {"solutions": ("def add(a, b): return b + a",)},
+        {"solutions": ("def add(a, b): return b + a",)}, {"checker": None}, {"interactor": JudgeProgram("exit(1)")},
+        {"checker": JudgeProgram("print(1)", protocol="script")},
     ],
     ids=lambda c: next(iter(c)),
 )  # fmt: skip

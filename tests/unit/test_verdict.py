@@ -19,6 +19,17 @@ def test_what_is_counted() -> None:
     assert Verdict(Status.NO_CODE).fraction == 0.0
 
 
+def test_part_of_a_test_counts_by_its_points() -> None:
+    part = TestResult(Status.WRONG_ANSWER, points=0.25)
+    verdict = Verdict(Status.WRONG_ANSWER, (GOOD, BAD, part, part))
+    assert (verdict.passed, verdict.fraction) == (1, 1.5 / 4)
+    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
+    assert TestResult(Status.ACCEPTED).points == 1.0
+    for points in (1.0, -0.1, float("nan")):
+        with pytest.raises(InvalidValueError, match=r"points must be in \[0, 1\)"):
+            TestResult(Status.WRONG_ANSWER, points=points)
+
+
 @pytest.mark.parametrize(
     ("status", "tests"),
     [(Status.ACCEPTED, ()), (Status.ACCEPTED, (GOOD, BAD)), (Status.WRONG_ANSWER, (GOOD,))],

@@ -2,8 +2,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter, OrderedDict, defaultdict, deque
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +21,7 @@ RULES = Comparison()
 ALWAYS = Comparison(floats="always")
 NEVER = Comparison(floats="never")
 UNORDERED = Comparison(unordered=True)
+ORDERED = OrderedDict(a=1, b=2)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +122,34 @@ INF, NAN = math.inf, math.nan
         ([[1, 2], [3]], [[3], [2, 2]], UNORDERED, False), ([1.0, 2.0], [2.0 + 1e-9, 1], UNORDERED, True),
         ([1, "1"], ["1", 1], UNORDERED, True), ([True, 1], [1, True], UNORDERED, True),
         ([1, 1], [1, True], UNORDERED, False), ([{"a": [1, 2]}], [{"a": [2, 1]}], UNORDERED, True),
+        # what Python calls equal
+        (bytearray(b"x"), b"x", RULES, True), (b"x", bytearray(b"y"), RULES, False), (b"x", "78", RULES, False),
+        ({"a": 2}, Counter("aa"), RULES, True), (Counter("aa"), {"a": 2}, RULES, True), (Counter("a"), Counter("b"), RULES, False),
+        (Counter(a=1), Counter(a=1, b=0), RULES, True), ({"a": 1}, Counter(a=1, b=0), RULES, False),
+        (ORDERED, OrderedDict(b=2, a=1), RULES, False), (ORDERED, OrderedDict(a=1, b=2), RULES, True),
+        (ORDERED, {"b": 2, "a": 1}, RULES, True), ({"b": 2, "a": 1}, ORDERED, RULES, True),
+        (OrderedDict(a=1.0), OrderedDict(a=1.0 + 1e-9), RULES, True), ({"a": [1]}, defaultdict(list, a=[1]), RULES, True),
+        (defaultdict(list, a=[1]), defaultdict(list, a=[2]), RULES, False), ([1], defaultdict(list), RULES, False),
+        (deque([1, (2,)]), deque([1, [2]], maxlen=3), RULES, True), (deque([1]), [1], RULES, False), ([1], deque([1]), RULES, False),
+        (Decimal("1.0"), Decimal("1.00"), RULES, True), (Decimal("1"), 1, RULES, False), (Decimal("nan"), Decimal("nan"), RULES, False),
+        (Decimal(1), Decimal("1e999999"), RULES, False), (Fraction(1, 3), Fraction(2, 6), RULES, True), (Fraction(1, 2), 0.5, RULES, False),
+        (date(2024, 1, 2), date(2024, 1, 2), RULES, True), (date(2024, 1, 2), datetime(2024, 1, 2), RULES, False),
+        (datetime(2024, 1, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, 2, tzinfo=timezone(timedelta(hours=1))), RULES, True),
+        (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1), RULES, False), (timedelta(1), timedelta(hours=24), RULES, True),
+        (range(0), range(5, 5), RULES, True), (range(3), range(0, 3, 1), RULES, True), (range(0, 3, 2), range(0, 4, 2), RULES, True),
+        (range(3), [0, 1, 2], RULES, False), ([0, 1, 2], range(3), RULES, False), ([0, 1], iter([0, 1]), RULES, False),
+        ([0, 1], (i for i in range(2)), RULES, False), ({1: 2}.keys(), {1: 3}.keys(), RULES, True),
+        # NumPy
+        (3, np.int64(3), RULES, True), (True, np.bool_(True), RULES, True), (1, np.bool_(True), RULES, False),
+        (0.5, np.float32(0.5), RULES, True), (3, np.float64(3), RULES, False), (2.0, np.float64(2), RULES, True), (NAN, np.float32(NAN), RULES, False),
+        ([1, 2], np.array([1, 2]), RULES, False), (np.array([1, 2]), np.array([1, 2], dtype="i2"), RULES, True),
+        (np.array([1, 2]), np.array([[1, 2]]), RULES, False), (np.array([1, 2]), np.array([1.0, 2.0]), RULES, False),
+        (np.array([1.0, 2.0]), np.array([1, 2]), RULES, True), (np.array([0.3]), np.array([0.1 + 0.2]), RULES, True),
+        (np.array([0.3]), np.array([0.1 + 0.2]), NEVER, False), (np.array([NAN]), np.array([NAN]), RULES, False),
+        (np.array([INF, 1]), np.array([INF, 1]), RULES, True), (np.array([INF]), np.array([-INF]), RULES, False),
+        (np.array([1e308]), np.array([-1e308]), RULES, False), (np.array(["a"]), np.array(["a"]), RULES, True),
+        (np.array([1, None]), np.array([1, None]), RULES, True), (np.array([1, None]), np.array([1, 2]), RULES, False),
+        (np.array([True]), np.array([1]), RULES, False), (np.array([]), np.array([]), RULES, True), (np.array([1]), [1], RULES, False),
         # what cannot cross equals nothing
         (1, object(), RULES, False), ([1], [len], RULES, False), ({"opaque": "int"}, 5, RULES, False),
     ],
@@ -129,9 +163,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                ["tuple", "set", "frozenset", "dict", "bytes", "int", "float", "complex", "opaque"]
-            )
+            st.sampled_from(sorted({*plain_data._DECODERS, *plain_data._SCALAR_DECODERS}))
             | st.text(max_size=3),
             inner,
             max_size=2,
@@ -155,6 +187,16 @@ EXPECTED = st.sampled_from(
         2**80,
         [[1.5], {2}],
         INF,
+        ORDERED,
+        Counter("a"),
+        deque([1]),
+        Decimal(1),
+        datetime(2024, 1, 1),
+        range(3),
+        np.int64(1),
+        np.array([1.5, 2.0]),
+        defaultdict(int, a=1),
+        {1: 2}.items(),
     ]
 )
 

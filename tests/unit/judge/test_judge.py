@@ -40,13 +40,17 @@ def judge() -> Iterator[Judge]:
         yield made
 
 
+def lines(*messages: object) -> bytes:
+    return b"".join(json.dumps(m, separators=(",", ":")).encode() + b"\n" for m in messages)
+
+
 def echo(run: Run) -> RunResult:
     """Answers as a program that prints what it reads, or adds."""
     if run.calls is None:
         return RunResult(Ended.EXITED, exit_code=0, stdout=run.stdin, cpu_time_s=0.1)
     values = [sum(json.loads(call.arguments or "[[]]")[0]) for call in run.calls]
     messages = ({"loaded": True}, *({"value": v} for v in values))
-    return RunResult(Ended.EXITED, exit_code=0, messages=messages, peak_memory_bytes=9)
+    return RunResult(Ended.EXITED, exit_code=0, channel=lines(*messages), peak_memory_bytes=9)
 
 
 def fake(answer: Callable[[Run], RunResult] = echo, **more: Any) -> tuple[Judge, FakeSandbox]:
@@ -106,15 +110,17 @@ def test_after_two_time_outs_the_rest_is_not_run() -> None:
         (RunResult(Ended.WALL_LIMIT, stdout=b"1"), Status.TIME_LIMIT_EXCEEDED),
         (RunResult(Ended.OUTPUT_LIMIT, stdout=b"1"), Status.OUTPUT_LIMIT_EXCEEDED),
         (
-            RunResult(Ended.EXITED, exit_code=1, messages=({"error": "MemoryError"},)),
+            RunResult(Ended.EXITED, exit_code=1, channel=lines({"error": "MemoryError"})),
             Status.MEMORY_LIMIT_EXCEEDED,
         ),
         (
-            RunResult(Ended.EXITED, exit_code=1, messages=({"error": "MemoryErrors: x"},)),
+            RunResult(Ended.EXITED, exit_code=1, channel=lines({"error": "MemoryErrors: x"})),
             Status.RUNTIME_ERROR,
         ),
         (
-            RunResult(Ended.EXITED, exit_code=1, messages=({"compile_error": "SyntaxError: x"},)),
+            RunResult(
+                Ended.EXITED, exit_code=1, channel=lines({"compile_error": "SyntaxError: x"})
+            ),
             Status.COMPILE_ERROR,
         ),
     ],
