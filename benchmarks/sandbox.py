@@ -10,8 +10,9 @@ them the ratios over all 164.
 
 Each grader lives in a process of its own whose whole tree is pinned to one core (`ours-2`: to two).
 They take turns within each round, so that a machine whose speed drifts treats them alike; a ratio
-is the median over the rounds, with its minimum and maximum. No program text comes twice. Ours is
-warm and keeps no verdicts: each submission is run.
+is the median over the rounds, with its minimum and maximum, by the clock and by processor time,
+which a busy machine leaves as it is. No program text comes twice. Ours is warm and keeps no
+verdicts: each submission is run.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from graders.corpus import Task, bundled_tasks, humaneval_file, read_tasks, write_tasks
 
@@ -72,12 +73,25 @@ class Goal:
     name: str
     want: str  # such as ">= 16"
     got: Spread
+    by_cpu: Spread | None = (
+        None  # the same ratio of processor time, which other programs leave alone
+    )
 
     @property
     def met(self) -> bool:
         """True where the median is as wanted."""
         bound = float(self.want.split()[1])
         return self.got.median >= bound if self.want.startswith(">=") else self.got.median < bound
+
+
+class Took(NamedTuple):
+    """What a grader took for some submissions."""
+
+    seconds: float
+    cpu_s: float  # of all its processes
+
+    def __add__(self, other: Took) -> Took:  # type: ignore[override]
+        return Took(self.seconds + other.seconds, self.cpu_s + other.cpu_s)
 
 
 class Contestant:
@@ -106,12 +120,11 @@ class Contestant:
         )
         return self._answer()["answer"]
 
-    def seconds(self, tasks: Sequence[int]) -> float:
+    def grade(self, tasks: Sequence[int]) -> Took:
         """Grades the tasks and returns how long it took."""
         answer = self.ask("grade", tasks)
         self.rejected.update(answer["rejected"])
-        seconds: float = answer["seconds"]
-        return seconds
+        return Took(answer["seconds"], answer["cpu_s"])
 
     def close(self) -> None:
         """Lets the host end."""
@@ -141,8 +154,8 @@ def main() -> None:
         write_tasks(file, tasks)
         contestants = _start(options.only, file, cores)
         try:
-            light_s, heavy_s = _rounds(contestants, options.rounds, light, heavy)
-            goals = _ratios(light_s, heavy_s, _corpus(tasks, light))
+            by_light, by_heavy = _rounds(contestants, options.rounds, light, heavy)
+            goals = _ratios(by_light, by_heavy, _corpus(tasks, light))
             if not options.only or "ours-1" in options.only:
                 goals += _single_numbers(file, cores, light, 3 if options.quick else 15)
             jails = [c for c in contestants if c.name == "nsjail"]
@@ -152,7 +165,7 @@ def main() -> None:
                 contestant.close()
     corpus = f"{len(light)} submissions" + (f", and {len(heavy)} heavy ones" if heavy else "")
     print(f"{corpus}; {options.rounds} rounds; {_machine()}\n")
-    _print_rates(light_s, heavy_s, len(light), len(heavy))
+    _print_rates(by_light, by_heavy, len(light), len(heavy))
     if staging_ms:
         spread = Spread.of(staging_ms)
         print(f"\nnsjail's time is without the staging of its mounts: {spread} ms per jail")
@@ -164,7 +177,7 @@ def main() -> None:
         result = {
             "machine": _machine(),
             "submissions": {"light": len(light), "heavy": len(heavy)},
-            "seconds": {"light": light_s, "heavy": heavy_s},
+            "seconds_and_cpu_seconds": {"light": by_light, "heavy": by_heavy},
             "staging_ms": staging_ms,
             "rejected": {c.name: sorted(c.rejected) for c in contestants},
             "goals": [{**asdict(goal), "met": goal.met} for goal in goals],
@@ -214,40 +227,42 @@ def _corpus(tasks: Sequence[Task], light: Sequence[int]) -> str:
     return "HE-160" if whole else f"{len(light)} submissions"
 
 
-Seconds = dict[str, list[float]]
-"""Per grader the seconds of each round."""
+Rounds = dict[str, list[Took]]
+"""Per grader what each round took."""
 
 
 def _rounds(
     contestants: Sequence[Contestant], rounds: int, light: Sequence[int], heavy: Sequence[int]
-) -> tuple[Seconds, Seconds]:
+) -> tuple[Rounds, Rounds]:
     for contestant in contestants:  # ours notes the tests' calls: once per problem
         ours = contestant.name.startswith("ours")
-        contestant.seconds([*light, *heavy] if ours else light[:3])
-    light_s: Seconds = {c.name: [] for c in contestants}
-    heavy_s: Seconds = {c.name: [] for c in contestants}
+        contestant.grade([*light, *heavy] if ours else light[:3])
+    by_light: Rounds = {c.name: [] for c in contestants}
+    by_heavy: Rounds = {c.name: [] for c in contestants}
     for number in range(rounds):
         for contestant in contestants:
-            light_s[contestant.name].append(contestant.seconds(light))
+            by_light[contestant.name].append(contestant.grade(light))
             if heavy:
-                heavy_s[contestant.name].append(contestant.seconds(heavy))
+                by_heavy[contestant.name].append(contestant.grade(heavy))
         print(f"round {number + 1} of {rounds} done", file=sys.stderr)
-    return light_s, heavy_s
+    return by_light, by_heavy
 
 
-def _ratios(light_s: Seconds, heavy_s: Seconds, light: str) -> list[Goal]:
+def _ratios(by_light: Rounds, by_heavy: Rounds, light: str) -> list[Goal]:
     """Returns the goals that compare two graders, of those that took part."""
 
     def ratio(name: str, want: str, ours: str, other: str, with_heavy: bool) -> list[Goal]:
-        if ours not in light_s or other not in light_s or (with_heavy and not heavy_s[ours]):
+        if ours not in by_light or other not in by_light or (with_heavy and not by_heavy[ours]):
             return []
-        mine, theirs = _totals(ours, with_heavy), _totals(other, with_heavy)
-        return [Goal(name, want, Spread.of(t / m for m, t in zip(mine, theirs, strict=True)))]
+        pairs = list(zip(rounds(ours, with_heavy), rounds(other, with_heavy), strict=True))
+        by_cpu = Spread.of(theirs.cpu_s / mine.cpu_s for mine, theirs in pairs)
+        got = Spread.of(theirs.seconds / mine.seconds for mine, theirs in pairs)
+        return [Goal(name, want, got, None if other == "ours-1" else by_cpu)]
 
-    def _totals(name: str, with_heavy: bool) -> list[float]:
+    def rounds(name: str, with_heavy: bool) -> list[Took]:
         if not with_heavy:
-            return light_s[name]
-        return [a + b for a, b in zip(light_s[name], heavy_s[name], strict=True)]
+            return by_light[name]
+        return [a + b for a, b in zip(by_light[name], by_heavy[name], strict=True)]
 
     return [
         *ratio(f"x one nsjail per submission, {light}", ">= 16", "ours-1", "nsjail", False),
@@ -266,7 +281,7 @@ def _single_numbers(
     for where, processors in (("", cores), (", one core", cores[:1])):
         ours = Contestant("ours-1", file, processors)
         try:
-            ours.seconds(light)
+            ours.grade(light)
             latencies_ms = [sorted(ours.ask("latency", light)) for _ in range(max(3, times // 3))]
             p50 = Spread.of(one[len(one) // 2] for one in latencies_ms)
             p99 = Spread.of(one[int(0.99 * len(one))] for one in latencies_ms)
@@ -285,22 +300,23 @@ def _single_numbers(
     return goals
 
 
-def _print_rates(light_s: Seconds, heavy_s: Seconds, light: int, heavy: int) -> None:
-    print(f"{'submissions/s':44}{'median':>8}{'min':>8}{'max':>8}{'all':>8}")
-    for name, seconds in light_s.items():
-        rate = Spread.of(light / s for s in seconds)
-        line = f"{TITLES[name]:44}{rate.median:8.1f}{rate.least:8.1f}{rate.most:8.1f}"
+def _print_rates(by_light: Rounds, by_heavy: Rounds, light: int, heavy: int) -> None:
+    print(f"{'submissions/s':44}{'median':>8}{'min':>8}{'max':>8}{'per CPU s':>12}{'all':>8}")
+    for name, rounds in by_light.items():
+        rate = Spread.of(light / took.seconds for took in rounds)
+        by_cpu = statistics.median(light / took.cpu_s for took in rounds)
+        line = f"{TITLES[name]:44}{rate.median:8.1f}{rate.least:8.1f}{rate.most:8.1f}{by_cpu:12.1f}"
         if heavy:
-            both = zip(seconds, heavy_s[name], strict=True)
-            line += f"{statistics.median((light + heavy) / (a + b) for a, b in both):8.1f}"
+            both = [a + b for a, b in zip(rounds, by_heavy[name], strict=True)]
+            line += f"{statistics.median((light + heavy) / took.seconds for took in both):8.1f}"
         print(line)
 
 
 def _print_goals(goals: Sequence[Goal]) -> None:
-    print(f"\n{'goal':48}{'wanted':>10}  got (min..max)")
+    print(f"\n{'goal':48}{'wanted':>10}  {'got (min..max)':30}by processor time")
     for goal in goals:
         met = "" if goal.met else "  <- not met"
-        print(f"{goal.name:48}{goal.want:>10}  {goal.got}{met}")
+        print(f"{goal.name:48}{goal.want:>10}  {goal.got!s:30}{goal.by_cpu or ''}{met}")
 
 
 def _machine() -> str:

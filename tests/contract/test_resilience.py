@@ -21,6 +21,7 @@ from coding_envs.judge import Judge
 from coding_envs.judge.judge import jail_modules
 from coding_envs.problem import CallTest, CodeTest, Limits, Problem, StdioTest
 from coding_envs.sandbox import Ended, Run, RunResult, make_sandbox
+from coding_envs.sandbox.launch import NsjailLauncher
 from coding_envs.sandbox.pool import WorkerPool
 from coding_envs.sandbox.worker import Worker
 from coding_envs.verdict import Status, Verdict
@@ -338,14 +339,17 @@ def test_a_wedged_worker_is_gone_within_a_second_of_its_runs_limit(sandbox: Work
     assert goes_on(sandbox)
 
 
-def test_a_stopped_program_is_run_again(sandbox: WorkerPool) -> None:
-    worker = only_worker(sandbox)
-    future = sandbox.submit(Run(SLOW, limits=LIMITS))
-    send(wait_for(lambda: process_of(worker, "program")), signal.SIGSTOP)
-    result, took_s = timed(future)
-    assert (result.ended, result.stdout) == (Ended.EXITED, b"7\n")
-    assert took_s > LIMITS.wall_limit_s / 2
-    assert only_worker(sandbox) is worker  # the worker was all right
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_disturbed_program_is_run_again(compiled: bool, number: int) -> None:
+    with WorkerPool(NsjailLauncher(compiled=compiled)) as sandbox:
+        worker = only_worker(sandbox)
+        future = sandbox.submit(Run(SLOW, limits=LIMITS))
+        send(wait_for(lambda: process_of(worker, "program")), number)
+        result, took_s = timed(future)
+        assert (result.ended, result.stdout) == (Ended.EXITED, b"7\n")
+        assert took_s > (LIMITS.wall_limit_s / 2 if number == signal.SIGSTOP else 0.1)
+        assert only_worker(sandbox) is worker  # the worker was all right
 
 
 def test_a_stopped_nsjail_disturbs_nobody(sandbox: WorkerPool) -> None:
