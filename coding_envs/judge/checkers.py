@@ -213,7 +213,7 @@ def _talk(problem: Problem, result: RunResult, shown: str | None) -> Any:
     opinion = _opinion(interactor, peer)
     if result.exit_code != 0:
         refused = opinion.status is Status.WRONG_ANSWER
-        if refused and (peer.wall_time_s < result.wall_time_s or _lost_its_pipe(result)):
+        if refused and (peer.ended_at < result.ended_at or _lost_its_pipe(result)):
             return opinion.result(cpu, shown)
         status, message = end_status(result)
         return TestResult(status, cpu, message)

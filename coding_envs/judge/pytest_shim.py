@@ -136,10 +136,10 @@ class approx:  # noqa: N801 -- pytest's name
         return self._near(self.expected, actual)
 
     def _near(self, expected: Any, actual: Any) -> bool:
-        if hasattr(expected, "tolist") and hasattr(expected, "shape"):
-            return getattr(actual, "shape", None) == expected.shape and self._near(
-                expected.tolist(), actual.tolist()
-            )
+        shape = getattr(expected, "shape", ())
+        if hasattr(expected, "tolist") and shape:
+            same = getattr(actual, "shape", None) == shape
+            return same and self._near(expected.tolist(), actual.tolist())
         if isinstance(expected, Mapping):
             return (
                 isinstance(actual, Mapping)
@@ -299,7 +299,7 @@ def run(name: str, names: Mapping[str, Any]) -> None:
         given = {key: value for part in row for key, value in part.items()}
         for params in itertools.product(*(f.params for f in wanted)):
             chosen = {f.name: p for f, p in zip(wanted, params, strict=True)}
-            _Run(names, found if owner else None, fixtures, given, chosen).run(function)
+            _Run(names, found if owner else None, fixtures, dict(given), chosen).run(function)
 
 
 def _marks_of(names: Mapping[str, Any]) -> list[_Mark]:
@@ -318,14 +318,16 @@ def _rows(mark: _Mark) -> list[dict[str, Any]]:
     except TypeError as error:
         raise UnsupportedError(f"pytest.mark.parametrize: {error}") from None
     names = bound["argnames"]
+    bare = False
     if isinstance(names, str):
         names = [part.strip() for part in names.split(",") if part.strip()]
+        bare = len(names) == 1
     rows = []
     for row in bound["argvalues"]:
         if isinstance(row, _Parameters):
             values = row.values
         else:
-            values = (row,) if len(names) == 1 else tuple(row)
+            values = (row,) if bare else tuple(row)
         if len(values) != len(names):
             raise UnsupportedError(
                 f"pytest.mark.parametrize with {len(values)} of {len(names)} values"

@@ -117,14 +117,16 @@ class _Answers:
 
 
 def _arguments_of(name: str, line: str) -> tuple[Any, ...]:
-    """What an exception was made with, as far as its line `Name: message` tells."""
-    message = line.removeprefix(f"{name}: ")
+    """What an exception was made with, as far as its line `module.Name: message` tells."""
+    head, colon, message = line.partition(": ")
+    if head.rpartition(".")[2] != name:
+        colon, message = ": ", line
     if name == "KeyError":  # whose message is its argument's repr
         try:
             return (ast.literal_eval(message),)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass
-    return (message,) if line != name else ()
+    return (message,) if colon else ()
 
 
 class _Recorder:

@@ -350,6 +350,7 @@ class WorkerPool(Sandbox):
             if joined is not None:
                 flags |= protocol.FLAG_STDIN | protocol.FLAG_SPLIT
                 theirs += [os.dup(fd) for fd in joined]
+                active.held = (os.dup(joined[0]), os.dup(joined[1]))
             elif run.stdin:
                 flags |= protocol.FLAG_STDIN
                 read, write = os.pipe2(_PIPE)
@@ -457,7 +458,7 @@ class WorkerPool(Sandbox):
             said = stderr.content().decode("utf-8", "replace").strip()
             self._replace(worker, said or "a run could not be set up")
             return
-        active.status = (how, *measured)
+        active.end((how, *measured))
         if all(a.status is not None for a in worker.actives.values()):
             self._finish(worker)
 
@@ -515,6 +516,7 @@ class WorkerPool(Sandbox):
             channel=channel,
             cpu_time_s=cpu_s,
             wall_time_s=wall_s,
+            ended_at=active.ended_at,
             peak_memory_bytes=peak,
         )
 

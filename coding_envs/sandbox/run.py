@@ -114,13 +114,10 @@ def _packed(calls: tuple[Call, ...]) -> list[tuple[str, bytes | str | None, bool
 def _packed_arguments(arguments: str | None) -> bytes | str | None:
     if arguments is None:
         return None
-    if '{"bytearray"' in arguments:  # which marshal would make bytes
+    if plain_data.is_rich(arguments):  # beyond what marshal keeps as it is: the child decodes it
         return arguments
     args, kwargs = plain_data.loads(arguments)
-    try:
-        return marshal.dumps((args, kwargs))
-    except ValueError:  # beyond what marshal knows: the child decodes it
-        return arguments
+    return marshal.dumps((args, kwargs))
 
 
 @dataclass(frozen=True)
@@ -153,6 +150,8 @@ class RunResult:
         message a line, cut at the output limit. The program may have written any of it: claims,
         never facts.
       cpu_time_s, wall_time_s: seconds.
+      ended_at: when its end was learned, seconds of the host's monotonic clock; of a run and its
+        peer, who ended first: neither notices the other's end before.
       peak_memory_bytes: the largest resident size.
       reply: what a service answered to an order, or None.
       peer: what was measured of the run's peer, or None.
@@ -166,6 +165,7 @@ class RunResult:
     channel: bytes = b""
     cpu_time_s: float = 0.0
     wall_time_s: float = 0.0
+    ended_at: float = 0.0
     peak_memory_bytes: int = 0
     reply: bytes | None = None
     peer: RunResult | None = None

@@ -126,18 +126,38 @@ class Active:
       status: the worker's status, once it is there: how it ended, its value, CPU and wall seconds,
         peak bytes.
       memory: True where its messages come through the worker's shared memory.
+      ended_at: when that was (monotonic clock, seconds).
+      held: copies of its standard input and output where it has a peer, which notices its end only
+        when they are closed: after the host has learned of it.
     """
 
-    __slots__ = ("deadline", "killed", "memory", "number", "run", "status", "streams", "watch_at")
+    __slots__ = (
+        *("deadline", "ended_at", "held", "killed", "memory", "number", "run", "status", "streams"),
+        "watch_at",
+    )
 
     def __init__(self, number: int, run: Run, deadline: float, watch_at: float) -> None:
         self.number, self.run, self.deadline, self.watch_at = number, run, deadline, watch_at
         self.streams: dict[str, Stream] = {}
         self.status: tuple[int, int, float, float, int] | None = None
+        self.ended_at = 0.0
+        self.held: tuple[int, ...] = ()
         self.killed = self.memory = False
+
+    def end(self, status: tuple[int, int, float, float, int]) -> None:
+        """Takes note of its end, and only then lets its peer notice."""
+        self.status, self.ended_at = status, time.monotonic()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Closes the copies of its standard input and output."""
+        for fd in self.held:
+            os.close(fd)
+        self.held = ()
 
     def close(self) -> None:
         """Closes the host's ends of its descriptors."""
+        self.let_go()
         for stream in self.streams.values():
             stream.close()
 

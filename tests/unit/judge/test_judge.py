@@ -13,7 +13,15 @@ import pytest
 
 from coding_envs.errors import InvalidValueError, SandboxClosedError, SandboxError
 from coding_envs.judge import MAX_PROGRAM_CHARS, Judge, code_tests
-from coding_envs.problem import CallTest, CodeTest, Comparison, Limits, Problem, StdioTest
+from coding_envs.problem import (
+    CallTest,
+    CodeTest,
+    Comparison,
+    JudgeProgram,
+    Limits,
+    Problem,
+    StdioTest,
+)
 from coding_envs.sandbox import Ended, FakeSandbox, Run, RunResult
 from coding_envs.verdict import Status, Verdict
 
@@ -285,6 +293,107 @@ def test_a_judge_leaves_a_sandbox_that_was_given_to_it_open() -> None:
     with judge:
         pass
     assert sandbox.submit(Run("1", stdin=b"a")).result(1).stdout == b"a"
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+ONE = ECHO.replace(hidden_tests=(), limits=Limits(cpu_time_s=3.0))
+
+
+def in_turn(*results: RunResult) -> Callable[[Run], RunResult]:
+    left = iter(results)
+    return lambda run: next(left)
+
+
+def ended(ended: Ended, cpu_time_s: float, **more: Any) -> RunResult:
+    code = 0 if ended is Ended.EXITED else None
+    return RunResult(ended, exit_code=code, stdout=b"1", cpu_time_s=cpu_time_s, **more)
+
+
+@pytest.mark.parametrize(
+    ("results", "status"),
+    [
+        ([ended(Ended.EXITED, 2.99)], Status.ACCEPTED),
+        ([ended(Ended.EXITED, 3.05), ended(Ended.EXITED, 2.95)], Status.ACCEPTED),
+        ([ended(Ended.EXITED, 3.05), ended(Ended.EXITED, 3.05)], Status.TIME_LIMIT_EXCEEDED),
+        ([ended(Ended.EXITED, 3.05), ended(Ended.CPU_LIMIT, 3.3)], Status.TIME_LIMIT_EXCEEDED),
+        ([ended(Ended.CPU_LIMIT, 3.3)], Status.TIME_LIMIT_EXCEEDED),
+        ([ended(Ended.WALL_LIMIT, 1.0), ended(Ended.EXITED, 2.0)], Status.ACCEPTED),
+        ([ended(Ended.WALL_LIMIT, 1.0), ended(Ended.WALL_LIMIT, 1.0)], Status.TIME_LIMIT_EXCEEDED),
+        ([ended(Ended.WALL_LIMIT, 0.01)], Status.TIME_LIMIT_EXCEEDED),  # asleep
+        ([ended(Ended.WALL_LIMIT, 3.1)], Status.TIME_LIMIT_EXCEEDED),
+        ([ended(Ended.SIGNALED, 3.05, signal=11), ended(Ended.EXITED, 1)], Status.ACCEPTED),
+        ([ended(Ended.OUTPUT_LIMIT, 3.05)], Status.OUTPUT_LIMIT_EXCEEDED),
+    ],
+)
+def test_a_time_in_doubt_gets_a_second_run(results: list[RunResult], status: Status) -> None:
+    judge, sandbox = fake(in_turn(*results))
+    verdict = judge.judge(ONE, "x")
+    assert verdict.status is status
+    assert verdict.runs == len(results) == len(sandbox.runs)
+    for run in sandbox.runs:  # stopped a little later, so that a near miss shows
+        assert run.limits.cpu_time_s == pytest.approx(3.3)
+        assert run.limits.wall_limit_s == pytest.approx(7.3)
+
+
+def answers(count: int, cpu_time_s: float, ended: Ended = Ended.EXITED) -> RunResult:
+    values = ({"value": v} for v in (3, 10, 0)[:count])
+    code = 0 if ended is Ended.EXITED else None
+    return RunResult(
+        ended, exit_code=code, channel=lines({"loaded": True}, *values), cpu_time_s=cpu_time_s
+    )
+
+
+def test_calls_beyond_their_time_are_late_even_where_all_are_answered() -> None:
+    late = Status.TIME_LIMIT_EXCEEDED
+    verdict = fake(in_turn(answers(3, 3.1), answers(3, 2.9)))[0].judge(ADD, "x")
+    assert (verdict.status, verdict.runs) == (Status.ACCEPTED, 2)
+    verdict = fake(in_turn(answers(3, 3.1), answers(3, 3.1)))[0].judge(ADD, "x")
+    assert [t.status for t in verdict.tests] == [Status.ACCEPTED, Status.ACCEPTED, late]
+
+
+def test_calls_that_time_out_are_not_made_again_and_again() -> None:
+    judge, sandbox = fake(lambda run: answers(0, 3.3, Ended.CPU_LIMIT))
+    verdict = judge.judge(ADD, "x")
+    late = Status.TIME_LIMIT_EXCEEDED
+    assert [t.status for t in verdict.tests] == [late, late, Status.NOT_RUN]
+    assert len(sandbox.runs) == 2
+
+
+def test_repeated_runs_go_on_one_at_a_time() -> None:
+    seen: dict[str, int] = {}
+
+    def answer(run: Run) -> RunResult:
+        seen[run.source] = seen.get(run.source, 0) + 1
+        return ended(Ended.EXITED, 3.1 if seen[run.source] == 1 else 1.0)
+
+    judge, sandbox = fake(answer, delay=True)
+    futures = [judge.submit(ONE, name) for name in "abcd"]
+    sandbox.deliver()
+    assert [run.source for run in sandbox.runs] == [*"abcd", "a"]
+    for name in "bcd":
+        sandbox.deliver()
+        assert sandbox.runs[-1].source == name
+    sandbox.deliver()
+    assert all(future.result(1).accepted for future in futures)
+
+
+@pytest.mark.parametrize("error", [SandboxError("died"), OSError("no")])
+def test_a_fault_of_a_repeated_run_is_an_internal_error(error: Exception) -> None:
+    def answer(run: Run) -> RunResult:
+        if len(sandbox.runs) > 1:
+            raise error
+        return ended(Ended.EXITED, 3.1)
+
+    judge, sandbox = fake(answer)
+    assert judge.judge(ONE, "x").status is Status.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize("name", ["checker", "interactor"])
+def test_a_special_judge_in_another_language_is_refused(name: str) -> None:
+    other = JudgeProgram("int main() {}", language="c++")
+    with pytest.raises(InvalidValueError, match=f"the {name} of problem .* is in 'c\\+\\+'"):
+        fake()[0].judge(ECHO.replace(**{name: other}), "x")
 
 
 # --- in the jail ---------------------------------------------------------------------------------
