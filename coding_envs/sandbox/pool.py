@@ -12,6 +12,7 @@ import json
 import marshal
 import math
 import os
+import re
 import select
 import signal
 import socket
@@ -49,6 +50,12 @@ _SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
 _PIPE = os.O_CLOEXEC | os.O_NONBLOCK
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _EXTRA_MESSAGES = 8  # of a run, beyond one per call
+# What a program that leaves something in the kernel has in its text: a process that is rolled back
+# would not survive it, which costs more than a fork. A guess, for speed alone.
+_SPENDS = re.compile(
+    r"\b(_?thread\w*|signal|asyncio|concurrent|multiprocessing|subprocess|socket|select|selectors"
+    r"|ctypes|mmap|resource|faulthandler|fcntl|os)\b"
+)
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
 _ENDS = {
@@ -257,11 +264,8 @@ class WorkerPool(Sandbox):
                     return task
         return None
 
-    def _start_failed(self, why: str, killed: bool = False) -> None:
+    def _start_failed(self, why: str) -> None:
         """Gives up where no worker serves any more, else tries again later."""
-        if killed and self._killed < _KILLED_TRIES:
-            self._killed += 1  # says nothing of what the next one will do
-            return
         self._failures += 1
         self._retry_at = time.monotonic() + _RETRY_S
         if any(worker.ready for worker in self._workers.values()):
@@ -342,6 +346,8 @@ class WorkerPool(Sandbox):
         theirs: list[int] = []
         flags = protocol.FLAG_SCRATCH if run.scratch else 0
         flags |= protocol.FLAG_MEMORY if active.memory else 0
+        alone = joined is not None or run.scratch or _SPENDS.search(run.source) is not None
+        flags |= protocol.FLAG_ROLLBACK if self._launcher.rollback and not alone else 0
         try:
             ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
             theirs.append(their.detach())
@@ -444,7 +450,7 @@ class WorkerPool(Sandbox):
         number, how, *measured = protocol.STATUS.unpack(packet)
         if how == protocol.HELLO:
             worker.ready = True
-            worker.measure()
+            worker.measure(measured[-1])
             self._failures = self._killed = 0
             if not self._first.done():
                 self._first.set_result(None)
@@ -659,7 +665,11 @@ class WorkerPool(Sandbox):
         if not was_ready:
             # By its own parent's account: nsjail says 128 and the signal's number of the guest.
             killed = died and worker.process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
-            self._start_failed(explain_failed_start(why, said, self._launcher.isolated), killed)
+            killed = killed and self._killed < _KILLED_TRIES
+            if killed:
+                self._killed += 1  # says nothing of what the next one will do
+            elif not self._launcher.do_without_rollback():
+                self._start_failed(explain_failed_start(why, said, self._launcher.isolated))
         for task in tasks:
             if task.tries >= _TRIES or self._broken is not None:
                 task.tell(

@@ -47,16 +47,33 @@ futimesat getdents signalfd eventfd
 """
 
 
-def kafel_policy() -> str:
-    """Returns the policy for this machine's architecture (x86-64 or AArch64)."""
+# What the tracer of a rollback executor needs. Its children, forked or traced, are denied all of
+# the calls by a filter of their own; the ioctls do nothing without its descriptors.
+_TRACER = "userfaultfd ptrace process_vm_readv process_vm_writev umount"
+_TRACER_IOCTLS = (
+    *(0xC018AA3F, 0xC020AA00, 0xC018AA06),  # UFFDIO_API, UFFDIO_REGISTER, UFFDIO_WRITEPROTECT
+    *(0xC0606610, 0xC0686611),  # PAGEMAP_SCAN, PROCMAP_QUERY
+)
+
+
+def kafel_policy(*, tracer: bool = False) -> str:
+    """Returns the policy for this machine's architecture (x86-64 or AArch64).
+
+    Args:
+      tracer: True adds what the tracer of a rollback executor needs.
+    """
     names = _EVERYWHERE.split()
+    ioctls = [0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451]
+    if tracer:
+        names += _TRACER.split()
+        ioctls += _TRACER_IOCTLS
     if platform.machine() == "x86_64":
         names += _X86_64.split()
     flags = " || ".join(
         f"clone_flags == {word}" for word in (_THREAD_FLAGS, _RUN_FLAGS, _SCRATCH_RUN_FLAGS)
     )
     # ioctl: terminal queries (isatty) and FIOCLEX/FIONBIO/FIONREAD, nothing else.
-    ioctl = " || ".join(f"cmd == {c}" for c in (0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451))
+    ioctl = " || ".join(f"cmd == {c}" for c in ioctls)
     allowed = ", ".join([*names, f"clone {{ {flags} }}", f"ioctl {{ {ioctl} }}"])
     return (
         f"POLICY runs {{ ALLOW {{ {allowed} }}, ERRNO(38) {{ clone3 }} }} USE runs DEFAULT ERRNO(1)"

@@ -226,11 +226,17 @@ class Worker:
         """All that is lost when the worker dies."""
         return ([self.task] if self.task else []) + list(self.orders.values())
 
-    def measure(self) -> None:
-        """Reads the guest's address space, which a run's memory limit is added to."""
+    def measure(self, told_bytes: int) -> None:
+        """Notes the guest's address space, which a run's memory limit is added to.
+
+        All that is in the worker is in its group from now on.
+        """
+        self.group.hold(self.process.pid)
+        if told_bytes:
+            self.base_bytes = told_bytes
+            return
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = _youngest_descendant(self.process.pid)
-            self.group.hold(pid)
             with Path(f"/proc/{pid}/statm").open(encoding="ascii") as file:
                 self.base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 

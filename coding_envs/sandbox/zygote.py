@@ -68,13 +68,16 @@ def settle(_objects: list[object]) -> None:
     """Does nothing here: it only pays where no Python code runs between the clones."""
 
 
-def serve(control_fd: int, null_fd: int, bare: bool) -> tuple[int, bytes] | None:
+def serve(
+    control_fd: int, null_fd: int, bare: bool, _rollback: None = None, _proc_fd: int = -1
+) -> tuple[int, bytes] | None:
     """Serves runs until the host closes the control socket.
 
     Args:
       control_fd: the control socket, SOCK_SEQPACKET.
       null_fd: /dev/null, the standard input of runs without one.
       bare: True makes ordinary children, without any isolation.
+      _rollback, _proc_fd: only for the extension.
 
     Returns:
       In each child (flags of the request, job); in the parent None, when the host is gone.
