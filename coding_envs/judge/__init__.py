@@ -10,6 +10,7 @@ Its modules:
     code_tests.py  test code around proxies of the program's functions
     tester.py      the part of that which runs inside the jail
     pytest_shim.py what test files find there as `pytest`
+    objects.py     objects of the program's own classes in test files
     cache.py       verdicts kept for identical submissions
 """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from .. import plain_data
 from ..problem import Limits
 from ..sandbox import Call, Ended, Order, Run, RunResult
 from ..verdict import Status
@@ -47,7 +48,7 @@ def on_time(runs: list[Run]) -> Generator[Sequence[Run | Order], list[RunResult]
     Returns:
       one result per run; `ended` is a limit where the time was really used up.
     """
-    results = yield [replace(run, limits=_stretched(run.limits)) for run in runs]
+    results = yield [run.with_limits(_stretched(run.limits)) for run in runs]
     judged = list(results)
     for number, (run, result) in enumerate(zip(runs, results, strict=True)):
         if _in_doubt(run, result):
@@ -173,9 +174,12 @@ class Outcomes:
 
 def _parsed(text: bytes, count: int) -> list[dict[str, Any]]:
     """Returns `count` messages; a line that is none, as only a program writes, is an error."""
-    messages: list[Any]
+    messages: list[Any] = []
     try:
-        messages = json.loads(b"[" + text.replace(b"\n", b",")[:-1] + b"]")
+        if not plain_data.has_too_many_parts(text):
+            messages = json.loads(b"[" + text.replace(b"\n", b",")[:-1] + b"]")
+        else:
+            messages = [_parsed_line(line) for line in text.splitlines()]
     except (ValueError, RecursionError, MemoryError):
         messages = []
     if len(messages) != count:
@@ -185,6 +189,10 @@ def _parsed(text: bytes, count: int) -> list[dict[str, Any]]:
         m if isinstance(m, dict) and ("value" in m or "kind" in m) else forged for m in messages
     ]
     return good + [forged] * (count - len(good))
+
+
+def _parsed_line(line: bytes) -> Any:
+    return None if plain_data.has_too_many_parts(line) else json.loads(line)
 
 
 def _as_message(outcome: Outcome) -> dict[str, Any]:
@@ -210,7 +218,7 @@ def call_all(
     outcomes: list[Outcome] = []
     time_outs = 0
     for _ in range(_MAX_RUNS):
-        rest = calls[len(outcomes) :]
+        rest = calls[len(outcomes) :] if outcomes else calls
         run = Run(program, calls=rest, setup=setup, limits=limits, scratch=scratch)
         (result,) = yield from on_time([run])
         channel = result.channel

@@ -7,7 +7,6 @@ import collections
 import functools
 import hashlib
 import os
-import re
 import threading
 import time
 from collections.abc import Generator, Iterable, Sequence
@@ -20,7 +19,7 @@ from typing import Any, Self
 from ..errors import InvalidValueError, SandboxClosedError, SandboxError, UnknownNameError
 from ..languages import CompileError, CompilerCache, Program, language, prepare
 from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
-from ..sandbox import Call, Done, Order, Run, RunResult, Sandbox, make_sandbox
+from ..sandbox import Call, Calls, Done, Order, Run, RunResult, Sandbox, WordFinder, make_sandbox
 from ..sandbox.native import CompilerRun
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
@@ -28,7 +27,6 @@ from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
 from .checkers import check_outputs, judge_interactive_tests
 from .code_tests import Recordings, judge_code_tests
 from .compare import plain_matches, stdout_matches
-from .syntax import quick_syntax_error
 
 __all__ = ["JUDGE_VERSION", "MAX_PROGRAM_CHARS", "Judge"]
 
@@ -42,9 +40,9 @@ _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
 # get a scratch folder of their own, which costs a mount; the others run without any.
-_WRITES_FILES = re.compile(
-    r"\b(open|FileIO|FileHandler|tempfile|shutil|pathlib|mkdir|makedirs|mkfifo|symlink|sqlite3"
-    r"|shelve|dbm|zipfile|tarfile|gzip|bz2|lzma)\b"
+_WRITES_FILES = WordFinder(
+    *("open", "FileIO", "FileHandler", "tempfile", "shutil", "pathlib", "mkdir", "makedirs"),
+    *("mkfifo", "symlink", "sqlite3", "shelve", "dbm", "zipfile", "tarfile", "gzip", "bz2", "lzma"),
 )
 
 _Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
@@ -80,6 +78,7 @@ class Judge:
         )
         self._recordings: Recordings = {}
         self._compiled = CompilerCache()
+        self._prepared: dict[str, Calls] = {}  # by problem fingerprint: what call tests call
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
@@ -234,8 +233,10 @@ class _Judgement:
     ) -> None:
         self._judge = judge
         self._problem, self._fingerprint, self._future = problem, fingerprint, future
-        scratch = _WRITES_FILES.search(program) is not None
-        self._steps = _judge_tests(problem, program, judge._recordings, scratch=scratch)
+        scratch = _WRITES_FILES(program)
+        self._steps = _judge_tests(
+            problem, program, judge._recordings, judge._prepared, scratch=scratch
+        )
         self._results: list[RunResult] = []
         self._runs = 0
         self._compiles = False
@@ -334,8 +335,9 @@ class _Judgement:
 def jail_modules() -> dict[str, str]:
     """Returns the modules that the judge needs inside the jail, by name."""
     folder = resources.files(__package__)
-    files = {"coding_envs_tester": "tester.py", "coding_envs_pytest": "pytest_shim.py"}
-    return {name: folder.joinpath(file).read_text("utf-8") for name, file in files.items()}
+    files = {"tester": "tester.py", "pytest": "pytest_shim.py", "objects": "objects.py"}
+    texts = {name: folder.joinpath(file).read_text("utf-8") for name, file in files.items()}
+    return {f"coding_envs_{name}": text for name, text in texts.items()}
 
 
 def _check_languages(problem: Problem) -> None:
@@ -375,11 +377,6 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
     elif len(program) > MAX_PROGRAM_CHARS:
         status = Status.COMPILE_ERROR
         message = f"the program has {len(program)} characters; at most {MAX_PROGRAM_CHARS} are read"
-    elif (
-        language(problem.language).is_resident
-        and (error := quick_syntax_error(program)) is not None
-    ):
-        status, message = Status.COMPILE_ERROR, error
     else:
         return None
     tests = (TestResult(status, message=message),) * len(problem.tests)
@@ -387,35 +384,44 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
 
 
 def _judge_tests(
-    problem: Problem, program: str, recordings: Recordings, *, scratch: bool
+    problem: Problem,
+    program: str,
+    recordings: Recordings,
+    prepared: dict[str, Calls],
+    *,
+    scratch: bool,
 ) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Judges the tests of each kind in turn; returns one result per test, in their order."""
     kinds = {type(t) for t in problem.tests}
     found: dict[type, list[TestResult]] = {}
     if CallTest in kinds:
-        found[CallTest] = yield from _judge_call_tests(problem, program, scratch)
+        found[CallTest] = yield from _judge_call_tests(problem, program, prepared, scratch)
     if CodeTest in kinds:
         found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
     if InteractiveTest in kinds or StdioTest in kinds:
-        prepared = yield from prepare(language(problem.language), program, scratch=scratch)
-        if isinstance(prepared, CompileError):
-            failed = TestResult(Status.COMPILE_ERROR, message=prepared.message)
+        ready = yield from prepare(language(problem.language), program, scratch=scratch)
+        if isinstance(ready, CompileError):
+            failed = TestResult(Status.COMPILE_ERROR, message=ready.message)
             return [failed] * len(problem.tests)
         if InteractiveTest in kinds:
-            found[InteractiveTest] = yield from judge_interactive_tests(problem, prepared)
+            found[InteractiveTest] = yield from judge_interactive_tests(problem, ready)
         if StdioTest in kinds:
-            found[StdioTest] = yield from _judge_stdio_tests(problem, prepared)
+            found[StdioTest] = yield from _judge_stdio_tests(problem, ready)
     queues = {kind: iter(results) for kind, results in found.items()}
     return [next(queues[type(t)]) for t in problem.tests]
 
 
-def _judge_call_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
+def _judge_call_tests(
+    problem: Problem, program: str, prepared: dict[str, Calls], scratch: bool
+) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
     # Arguments only where they are looked at: sending them back costs as much as the value.
-    calls = tuple(
-        Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
-        for t in tests
-    )
+    calls = prepared.get(problem.fingerprint())
+    if calls is None:
+        calls = prepared[problem.fingerprint()] = Calls(
+            Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
+            for t in tests
+        )
     outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch)
     if isinstance(outcomes, Outcome):
         return [TestResult(outcomes.status, message=outcomes.error)] * len(tests)

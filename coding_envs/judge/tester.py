@@ -90,6 +90,10 @@ class _Answers:
         outcome: dict[str, Any] = self.outcomes[index]
         return outcome
 
+    def read(self, expression: str) -> Any:
+        """Returns the value of an expression."""
+        return self.value(self.outcome([expression, None, False]))
+
     def outcome_of(self, index: int) -> Any:
         """Returns the outcome of the expression of that number."""
         if index >= len(self.outcomes):
@@ -135,21 +139,22 @@ class _Recorder:
     def __init__(self) -> None:
         self.made: list[list[Any]] = []
         self.functions: dict[str, Any] = {}
-        self.names: dict[str, Any] = {}  # as _Answers has them; not needed here
+        self.names: dict[str, Any] = {}
 
     def call(self, expression: str, args: Any, kwargs: dict[str, Any], looks: bool) -> Any:
         self.made.append(_as_call(expression, args, kwargs, looks))
-        return self.functions[expression](*args, **kwargs)
+        function = self.functions.get(expression) or eval(expression, self.names)
+        return function(*args, **kwargs)
 
-    def read(self, name: str) -> Any:
-        self.made.append([name, None, False])
-        return self.functions[name]
+    def read(self, expression: str) -> Any:
+        self.made.append([expression, None, False])
+        return eval(expression, self.names)
 
 
 class _Proxy:
     """Stands for a function of the program's."""
 
-    def __init__(self, answers: _Answers | _Recorder, expression: str, looks: bool) -> None:
+    def __init__(self, answers: Any, expression: str, looks: bool) -> None:
         self._answers, self._looks = answers, looks
         self.__name__ = self.__qualname__ = expression
 
@@ -367,7 +372,8 @@ def _program_module(
 ) -> types.ModuleType:
     """The module `solution` that a test file imports: a proxy for each function of the program's.
 
-    What is a function and what a value is read off the reference, whose modules it has as well.
+    What is a function, a class or a value is read off the reference, whose modules it has as well.
+    Where the reference has classes, objects of them may be anywhere: see `objects.py`.
     """
 
     class Program(types.ModuleType):
@@ -384,27 +390,37 @@ def _program_module(
         if isinstance(value, types.ModuleType):
             return value
         if isinstance(value, type):
-            if value.__module__ != _MODULE or issubclass(value, BaseException):
-                return value
-            raise _TestError(
-                f"it uses the class {name!r} of the program itself: only functions and values of a "
-                "program can be tested so"
-            )
+            return program.class_of(name) if _is_own_class(value) else value
+        if not public and name[:1].isupper():
+            raise _TestError(f"what {name!r} is can be told by a reference solution alone")
         if name not in public or callable(value):
-            return _Proxy(answers, name, _looks_at_arguments(code, name, ""))
-        if isinstance(answers, _Recorder):
-            return answers.read(name)
-        return answers.value(answers.outcome([name, None, False]))
+            return _Proxy(program, name, _looks_at_arguments(code, name, ""))
+        return program.read(name)
 
     public = {k: v for k, v in reference.__dict__.items() if not k.startswith("__")}
-    if isinstance(answers, _Recorder):
-        answers.functions.update(public)
+    program: Any = answers
+    if _has_objects(reference.__dict__):
+        import coding_envs_objects  # type: ignore[import-not-found]
+
+        exec(_compiled(coding_envs_objects.SETUP, "setup.py"), reference.__dict__)
+        program = coding_envs_objects.Objects(answers, reference.__dict__, _TestError)
     module = Program(_MODULE)
     entry = spec["entry_point"]
-    names = [k for k, v in public.items() if isinstance(v, (*_FUNCTIONS, types.ModuleType))]
-    # For `from solution import *`, which asks for nothing by its name.
-    module.__dict__["__all__"] = [n for n in names if n[0] != "_"] or [entry] * entry.isidentifier()
+    # For `from solution import *`: no values, which a right program need not have all.
+    kinds = (type, *_FUNCTIONS, types.ModuleType)
+    names = [k for k, v in public.items() if isinstance(v, kinds) and k[0] != "_"]
+    module.__dict__["__all__"] = names or [entry] * entry.isidentifier()
     return module
+
+
+def _is_own_class(value: Any) -> bool:
+    own = isinstance(value, type) and value.__module__ == _MODULE
+    return own and not issubclass(value, BaseException)
+
+
+def _has_objects(names: dict[str, Any]) -> bool:
+    """Returns True where a program has classes of its own."""
+    return any(map(_is_own_class, names.values()))
 
 
 # --- orders --------------------------------------------------------------------------------------
@@ -415,19 +431,22 @@ def record(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
     Returns:
       Per test: {"calls": its calls, "uncrossable": True where an argument is no plain data,
-      "error": why the test fails even around the reference, or ""}.
+      "objects": True where the program's process has to keep objects for it, "error": why the test
+      fails even around the reference, or ""}.
     """
     records: list[dict[str, Any]] = []
     for test in spec["tests"]:
         recorder = _Recorder()
+        uncrossable, line = False, ""
         try:
             _run_test(spec, test, recorder)
-            records.append({"calls": recorder.made, "uncrossable": False, "error": ""})
         except plain_data.PlainDataError:
-            records.append({"calls": [], "uncrossable": True, "error": ""})
+            uncrossable = True
         except (Exception, SystemExit, _TestError) as error:
             line = _one_line(error)  # what was recorded so far still saves rounds
-            records.append({"calls": recorder.made, "uncrossable": False, "error": line})
+        report = {"calls": recorder.made, "uncrossable": uncrossable, "error": line}
+        report["objects"] = bool(test.get("function")) and _has_objects(recorder.names)
+        records.append(report)
     return records
 
 
@@ -537,9 +556,12 @@ def _parsed_outcomes(lines: bytes, count: int) -> list[Any]:
 
     The lines come from the program's process as they are.
     """
-    outcomes: list[Any]
+    outcomes: list[Any] = []
     try:
-        outcomes = json.loads(b"[" + lines.replace(b"\n", b",")[:-1] + b"]")
+        if not plain_data.has_too_many_parts(lines):
+            outcomes = json.loads(b"[" + lines.replace(b"\n", b",")[:-1] + b"]")
+        else:
+            outcomes = [_parsed_line(line) for line in lines.splitlines()]
     except (ValueError, RecursionError, MemoryError):
         outcomes = []
     if len(outcomes) != count:
@@ -552,6 +574,10 @@ def _parsed_outcomes(lines: bytes, count: int) -> list[Any]:
             good = isinstance(outcome["kind"], str) and isinstance(outcome.get("error"), str)
             outcomes[index] = outcome if good else forged
     return outcomes + [forged] * (count - len(outcomes))
+
+
+def _parsed_line(line: bytes) -> Any:
+    return None if plain_data.has_too_many_parts(line) else json.loads(line)
 
 
 def main(order: bytes, lines: bytes = b"") -> str:

@@ -13,6 +13,7 @@ Its modules:
     guest_protocol.py  what the two sides say to each other
     native.py          runs of commands: compilers, executables, other interpreters
     native_guest.py    the process inside their jails
+    words.py           guesses at what a program will do from the words in it
     fake.py            a scripted sandbox for tests
     doctor.py          what works on this machine, and what to do about the rest
 """
@@ -27,10 +28,12 @@ from ..errors import UnknownNameError
 from .fake import FakeSandbox
 from .launch import BareLauncher, NsjailLauncher, nsjail_path
 from .native import NativeSandbox
-from .run import Call, Done, Ended, Order, Run, RunResult, Sandbox
+from .run import Call, Calls, Done, Ended, Order, Run, RunResult, Sandbox
+from .words import WordFinder
 
 __all__ = [
     "Call",
+    "Calls",
     "Done",
     "Ended",
     "FakeSandbox",
@@ -39,6 +42,7 @@ __all__ = [
     "RunResult",
     "Sandbox",
     "UnsafeSandboxWarning",
+    "WordFinder",
     "make_sandbox",
     "nsjail_path",
 ]

@@ -92,7 +92,8 @@ def _run_job(data: bytes, end: Any = None) -> int:
       data: the job, as `Run.job` packs it.
       end: what ends a script, given its exit code and names; default: `_shut_down`.
     """
-    source, code, setup, calls, arguments, files = marshal.loads(data)
+    source, code, setup, packed, arguments, files = marshal.loads(data)
+    calls = None if packed is None else marshal.loads(packed)
     for path, content in files.items():
         _write_file(path, content)
     name = "__main__" if calls is None else "solution"
@@ -411,7 +412,7 @@ def _warm_up(preload: list[str]) -> None:
         made = [(name, blob, after) for name, blob in calls for after in (False, True)]
         for source in _WARM_PROGRAMS:
             code = guest_compiler.main(source.encode())[1:]  # which warms the compiler, too
-            for style in (made, None):
+            for style in (marshal.dumps(made), None):
                 for given in (*[code] * 8, None):
                     _open_streams()
                     # Not to the end: that runs exit handlers, and only once.

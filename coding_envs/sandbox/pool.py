@@ -12,7 +12,6 @@ import json
 import marshal
 import math
 import os
-import re
 import select
 import socket
 import threading
@@ -26,6 +25,7 @@ from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
 from . import guest_protocol as protocol
 from .launch import Launcher
 from .run import Done, Ended, Order, Run, RunResult, Sandbox
+from .words import WordFinder
 from .worker import Active, Service, Stream, Task, Worker, explain_failed_start
 
 __all__ = ["WorkerPool"]
@@ -49,9 +49,10 @@ _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _EXTRA_MESSAGES = 8  # of a run, beyond one per call
 # What a program that leaves something in the kernel has in its text: a process that is rolled back
 # would not survive it, which costs more than a fork. A guess, for speed alone.
-_SPENDS = re.compile(
-    r"\b(_?thread\w*|signal|asyncio|concurrent|multiprocessing|subprocess|socket|select|selectors"
-    r"|ctypes|mmap|resource|faulthandler|fcntl|os)\b"
+_SPENDS = WordFinder(
+    *("thread", "threading", "_thread", "signal", "asyncio", "concurrent", "multiprocessing"),
+    *("subprocess", "socket", "select", "selectors", "ctypes", "mmap", "resource", "faulthandler"),
+    *("fcntl", "os"),
 )
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
@@ -285,9 +286,17 @@ class WorkerPool(Sandbox):
             self._compiled.move_to_end(run.source)
             self._on_compiled(worker, task, known)
             return
+        if worker.rolls_back and self._may_share(run):
+            self._launch(worker, task, None)  # where the compiler is as warm as in its service
+            return
         payload = run.source.encode("utf-8", "surrogatepass")
         answered = functools.partial(self._on_compiled, worker, task)
         self._ask(worker, _COMPILER, payload, _COMPILE_S, answered)
+
+    @staticmethod
+    def _may_share(run: Run) -> bool:
+        """Returns True where a process that is rolled back after the run will probably do."""
+        return not run.scratch and not _SPENDS(run.source)
 
     def _on_compiled(self, worker: Worker, task: Task, reply: bytes | None) -> None:
         run = task.run
@@ -341,8 +350,8 @@ class WorkerPool(Sandbox):
         theirs: list[int] = []
         flags = protocol.FLAG_SCRATCH if run.scratch else 0
         flags |= protocol.FLAG_MEMORY if active.memory else 0
-        alone = joined is not None or run.scratch or _SPENDS.search(run.source) is not None
-        flags |= protocol.FLAG_ROLLBACK if self._launcher.rollback and not alone else 0
+        if joined is None and worker.rolls_back and self._may_share(run):
+            flags |= protocol.FLAG_ROLLBACK
         try:
             ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
             theirs.append(their.detach())

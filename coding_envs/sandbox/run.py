@@ -17,7 +17,7 @@ from .. import plain_data
 from ..errors import InvalidValueError
 from ..problem import Limits
 
-__all__ = ["Call", "Done", "Ended", "Order", "Run", "RunResult", "Sandbox"]
+__all__ = ["Call", "Calls", "Done", "Ended", "Order", "Run", "RunResult", "Sandbox"]
 
 
 class Ended(StrEnum):
@@ -44,6 +44,17 @@ class Call:
     expression: str
     arguments: str | None = None
     arguments_after: bool = False
+
+
+class Calls(tuple[Call, ...]):
+    """Calls that many programs are to answer: they are packed for the jail only once."""
+
+    @functools.cached_property
+    def packed(self) -> bytes:
+        """The calls as the child unpacks them."""
+        return marshal.dumps(
+            [(c.expression, _packed_arguments(c.arguments), c.arguments_after) for c in self]
+        )
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,12 @@ class Run:
                 "they are each other's input"
             )
 
+    def with_limits(self, limits: Limits) -> Self:
+        """Returns a copy with other limits."""
+        other = object.__new__(type(self))  # without checking all anew, once per run
+        other.__dict__.update(self.__dict__, limits=limits)
+        return other
+
     def job(self, code: bytes | None = None) -> bytes:
         """Returns what the jailed child reads: marshalled, with its length before it.
 
@@ -99,16 +116,13 @@ class Run:
         Args:
           code: the marshalled code, where it has been compiled already.
         """
-        calls = None if self.calls is None else _packed(self.calls)
+        calls = self.calls
+        if calls is not None and not isinstance(calls, Calls):
+            calls = Calls(calls)
+        packed = None if calls is None else calls.packed
         files = dict(self.files)
-        job = marshal.dumps((self.source, code, self.setup, calls, self.args, files))
+        job = marshal.dumps((self.source, code, self.setup, packed, self.args, files))
         return len(job).to_bytes(8, "little") + job
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def _packed(calls: tuple[Call, ...]) -> list[tuple[str, bytes | str | None, bool]]:
-    """Returns calls as the child unpacks them; the same tests come again and again."""
-    return [(c.expression, _packed_arguments(c.arguments), c.arguments_after) for c in calls]
 
 
 def _packed_arguments(arguments: str | None) -> bytes | str | None:

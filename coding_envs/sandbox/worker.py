@@ -188,7 +188,7 @@ class Worker:
     """One worker's process, the task that it is on, and its services."""
 
     def __init__(self, launcher: Launcher) -> None:
-        self.isolated = launcher.isolated
+        self.isolated, self.rolls_back = launcher.isolated, launcher.rollback
         host, guest = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.control, self.log = host, log_read

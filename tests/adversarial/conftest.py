@@ -12,6 +12,7 @@ from coding_envs.problem import CallTest, CodeTest, Limits, Problem, StdioTest
 from coding_envs.verdict import Status, Verdict
 
 SECRETS = {1: "s3cr3t-b41f", 2: "s3cr3t-07ce", 5: "s3cr3t-e9d2"}
+TESTER_S = {"check": 7, "loop": 7, "assert": 7}  # to look at the answers, at most
 REFERENCE = f"def f(x):\n    return {SECRETS}[x]\n"
 LIMITS = Limits(cpu_time_s=0.5, wall_time_s=1.2, memory_bytes=128 * 2**20)
 
@@ -72,7 +73,10 @@ def attack(judge: Judge) -> Callable[[str, str], Verdict]:
         assert not verdict.accepted, verdict
         assert verdict.passed == 0, verdict
         assert not verdict.status.is_fault_of_ours, verdict
-        assert took < (1 + max(verdict.runs, 1)) * LIMITS.wall_limit_s + 1, (took, verdict)
+        assert took < max(verdict.runs, 1) * LIMITS.wall_limit_s + TESTER_S.get(style, 0) + 1, (
+            took,
+            verdict,
+        )
         assert not any(secret in str(verdict) for secret in SECRETS.values())
         after = judge.judge_many([(problem, RIGHT[style])] * judge.workers)
         assert [v.status for v in after] == [Status.ACCEPTED] * judge.workers, after

@@ -57,7 +57,8 @@ PROGRAMS = {
     " '/dev/shm', '/dev/pts', '/dev/tty', '/dev/ptmx', '/dev/fuse', '/dev/kvm', '/dev/stdin'):\n"
     "    if os.path.exists(p): got(p)",
     "root_holds_only_this": "import os\nleft = set(os.listdir('/')) - {'lib', 'lib64', 'usr', 'etc', 'dev',"
-    " 'tmp', 'guest', 'python'}\nif left: got(left)\n"
+    " 'tmp', 'guest', 'python', 'proc'}\nif left: got(left)\n"
+    "if os.path.isdir('/proc') and os.listdir('/proc'): got(os.listdir('/proc'))\n"
     "left = set(os.listdir('/dev')) - {'null', 'zero', 'urandom'}\nif left: got(left)\n"
     "if os.path.isdir('/etc') and set(os.listdir('/etc')) - {'ld.so.cache'}: got(os.listdir('/etc'))",
     "site_packages": "import glob\nfor f in glob.glob('/python/lib/*/site-packages/*'): got(f)",

@@ -323,7 +323,7 @@ def test_a_file_without_a_reference(judge: Judge) -> None:
         ("import pytest\ndef test_a(): pytest.skip('later')", "pytest.skip('later')"),
         ("import pytest\ndef test_a():\n    try:\n        pytest.deprecated_call()\n    except Exception:\n        pass", "pytest.deprecated_call"),
         ("async def test_a(): pass", "async test functions"),
-        ("from solution import Stack\ndef test_a(): Stack()", "the class 'Stack'"),
+        ("from solution import Stack\nclass Mine(Stack): pass\ndef test_a(): pass", "derives from the class 'Stack'"),
         ("import unittest\nclass A(unittest.TestCase):\n    def test_a(self): self.skipTest('later')", "skipTest('later')"),
         ("import numpy\ndef test_a(): pass", "No module named 'numpy'"),
         ("from solution import missing\ndef test_a(): pass", "'missing'"),
@@ -335,6 +335,236 @@ def test_what_a_file_wants_that_is_not_here_is_named(judge: Judge, file: str, na
     assert verdict.status is BROKEN, verdict
     assert named in verdict.message
     assert "\n" not in verdict.message
+
+
+OBJECTS = """
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+import itertools
+
+class Stack:
+    LIMIT = 3
+    made = 0
+    def __init__(self, items=()):
+        self.items = list(items)
+        self.size = len(self.items)
+    @classmethod
+    def of(cls, *items):
+        return cls(items)
+    @staticmethod
+    def double(x):
+        return 2 * x
+    @property
+    def top(self):
+        return self.items[-1]
+    def push(self, x):
+        if len(self.items) == self.LIMIT:
+            raise OverflowError("full")
+        self.items.append(x)
+        self.size += 1
+        return self
+    def pop(self):
+        self.size -= 1
+        return self.items.pop()
+    def __len__(self):
+        return len(self.items)
+    def __iter__(self):
+        return iter(self.items)
+    def __contains__(self, x):
+        return x in self.items
+    def __getitem__(self, n):
+        return self.items[n]
+    def __setitem__(self, n, x):
+        self.items[n] = x
+    def __add__(self, other):
+        return Stack(self.items + other.items)
+    def __eq__(self, other):
+        return NotImplemented if not isinstance(other, Stack) else self.items == other.items
+    def __enter__(self):
+        return self
+    def __exit__(self, *error):
+        self.items.clear()
+
+@dataclass
+class Point:
+    x: int
+    y: int = 0
+
+class Pair(NamedTuple):
+    a: int
+    b: int
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
+
+class Node:
+    def __init__(self, value, next=None):
+        self.value, self.next = value, next
+
+class Count:
+    def __init__(self, n):
+        self.n = n
+    def __iter__(self):
+        return self
+    def __next__(self):
+        if not self.n:
+            raise StopIteration
+        self.n -= 1
+        return self.n
+
+def chain(values):
+    head = None
+    for value in reversed(values):
+        head = Node(value, head)
+    return head
+def last(node):
+    return node if node.next is None else last(node.next)
+def pairs(n):
+    return [Pair(i, i + 1) for i in range(n)]
+def adder(n):
+    return lambda x: x + n
+def sort(values):
+    values.sort()
+"""
+OBJECT_TESTS = """
+import pytest
+import solution
+from solution import *
+
+@pytest.fixture
+def stack():
+    return Stack([1, 2])
+
+def test_methods(stack):
+    assert stack.push(3) is stack and stack.size == 3 == len(stack) and stack.top == 3
+    with pytest.raises(OverflowError, match="full"):
+        stack.push(4)
+    assert stack.pop() == 3 and list(stack) == [1, 2] and 2 in stack and 5 not in stack
+    assert isinstance(stack, Stack) and solution.Stack is Stack
+
+def test_operators(stack):
+    other = Stack.of(3)
+    both = stack + other
+    assert both == Stack([1, 2, 3]) and both != stack and both[0] == 1 and stack != [1, 2]
+    both[0] = 9
+    both.size = 7
+    assert both.items == [9, 2, 3] and both.size == 7 and Stack.LIMIT == 3 and Stack.double(4) == 8
+
+def test_context(stack):
+    with stack as same:
+        assert same is stack
+    assert len(stack) == 0
+
+def test_data():
+    p = Point(1, y=2)
+    assert p == Point(1, 2) and p != Point(2, 2) and (p.x, p.y) == (1, 2) and repr(p) == "Point(x=1, y=2)"
+    assert p != 5
+
+def test_pairs():
+    assert [q.b for q in pairs(2)] == [1, 2] and pairs(1)[0] == Pair(0, 1) and Pair(3, 4).a == 3
+
+def test_enum():
+    assert Colour.RED.value == 1 and Colour.RED is Colour.RED and Colour(2) == Colour.BLUE
+    assert Colour["RED"].name == "RED" and [c.value for c in Colour] == [1, 2]
+
+def test_nodes():
+    head = chain([1, 2, 3])
+    assert head.next.next.value == 3 and last(head) is head.next.next and last(head).next is None
+    assert chain([]) is None and Node(0, head).next is head
+
+def test_iterator():
+    assert list(Count(3)) == [2, 1, 0] and next(Count(1)) == 0
+
+def test_closure():
+    assert adder(2)(3) == 5
+
+def test_plain():
+    values = [2, 1]
+    assert sort(values) is None and values == [1, 2]
+"""
+OBJECT_CHANGES = [
+    ("self.size += 1", "self.size += 2", {"test_methods"}),
+    ("raise OverflowError", "raise ValueError", {"test_methods"}),
+    ("return self.items[-1]", "return self.items[0]", {"test_methods"}),
+    ("self.items + other.items", "other.items + self.items", {"test_operators"}),
+    ("return 2 * x", "return x", {"test_operators"}),
+    ("self.items.clear()", "pass", {"test_context"}),
+    ("    y: int = 0", "    y: int = 0\n    def __eq__(self, other): return True", {"test_data"}),
+    ("Pair(i, i + 1)", "Pair(i, i)", {"test_pairs"}),
+    ("BLUE = 2", "BLUE = 3", {"test_enum"}),
+    ("last(node.next)", "Node(node.next.value)", {"test_nodes"}),
+    ("return self.n", "return 0", {"test_iterator"}),
+    ("x + n", "x - n", {"test_closure"}),
+    ("values.sort()", "sorted(values)", {"test_plain"}),
+]  # fmt: skip
+
+
+def test_files_that_use_classes_of_the_program(judge: Judge) -> None:
+    tests = CodeTest.of_file(OBJECT_TESTS)
+    judged = problem(*tests, reference=OBJECTS, entry_point="")
+    verdict = judge.judge(judged, OBJECTS)
+    assert verdict.accepted, [
+        (t.function, r) for t, r in zip(tests, verdict.tests, strict=True) if r.points < 1
+    ]
+    for old, new, failing in OBJECT_CHANGES:
+        assert old in OBJECTS
+        verdict = judge.judge(judged, OBJECTS.replace(old, new))
+        failed = {
+            t.function for t, r in zip(tests, verdict.tests, strict=True) if r.status is not GOOD
+        }
+        assert failed == failing, (new, verdict)
+        assert verdict.status in (WRONG, CRASH)
+
+
+def test_another_implementation_of_a_class_is_judged_by_what_it_does(judge: Judge) -> None:
+    file = "from solution import Bag\ndef test_bag():\n    bag = Bag()\n    for n in (3, 1, 3): bag.add(n)\n    assert bag.count(3) == 2 and len(bag) == 3 and sorted(bag) == [1, 3, 3]\n    assert bag.merged(Bag()).count(1) == 1"
+    lists = "class Bag:\n    def __init__(self): self.all = []\n    def add(self, n): self.all.append(n)\n    def count(self, n): return self.all.count(n)\n    def __len__(self): return len(self.all)\n    def __iter__(self): return iter(self.all)\n    def merged(self, other):\n        new = Bag()\n        new.all = self.all + other.all\n        return new"
+    counters = "from collections import Counter\nclass Bag(Counter):\n    def add(self, n): self[n] += 1\n    def count(self, n): return self[n]\n    def __len__(self): return self.total()\n    def __iter__(self): return self.elements()\n    def merged(self, other): return Bag(self + other)"
+    judged = problem(*CodeTest.of_file(file), reference=lists, entry_point="")
+    assert judge.judge(judged, lists).accepted
+    wrong = judge.judge(judged, lists.replace("self.all + other.all", "other.all"))
+    assert wrong.status is WRONG
+    assert judge.judge(judged, "class Bag: pass").status is CRASH
+    assert judge.judge(judged, "def Bag(): return None").status is WRONG
+    counters = counters.replace(
+        "return Bag(self + other)",
+        "\n        new = Bag()\n        for n in [*self, *other]: new.add(n)\n        return new",
+    )
+    verdict = judge.judge(judged, counters)
+    assert verdict.accepted, verdict
+
+
+# What a program may answer where it is asked for an object.
+FORGED_OBJECTS = [
+    "('__held__', 0, 'Box')", "('__held__', 10**30, 'Box')", "('__held__', -1, 'Box')", "('__held__', 'x', 'Box')",
+    "('__held__', [1], 'Box')", "('__held__', 0, 'int')", "('__held__', 0, '__import__')", "('__held__', 0, 'a\\0b')",
+    "('__held__', 0, 5)", "('__held__', {}, {})", "[('__held__', 0, 'Box')] * 3", "object()", "iter([1])", "lambda *a: 1", "5", "None",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", FORGED_OBJECTS)
+def test_forged_objects_win_nothing(judge: Judge, answer: str) -> None:
+    reference = (
+        "class Box:\n    def __init__(self, x): self.x = x\n    def get(self): return self.x\n"
+    )
+    file = "from solution import Box\ndef test_a():\n    box = Box(5)\n    assert box.get() == 5 and box.x == 5"
+    judged = problem(*CodeTest.of_file(file), reference=reference, entry_point="")
+    forger = f"def forge(*a, **k): return {answer}\n"
+    wrong = reference.replace("self.x = x", "self.x = x + 1")
+    programs = [
+        forger + "class Box:\n    def __new__(cls, x): return forge()\n",
+        forger + wrong + "import plain_data\nplain_data.encode = forge\n",
+        forger
+        + wrong
+        + "class Names:\n    def __eq__(self, other): return True\nBox.get = lambda self: Names()\n",
+        forger + wrong.replace("return self.x", "return forge()"),
+    ]
+    for program in programs:
+        verdict = judge.judge(judged, program)
+        assert not verdict.accepted, verdict
+        assert not verdict.status.is_fault_of_ours, verdict
 
 
 def test_an_assertion_that_catches_everything_still_asks_for_its_calls(judge: Judge) -> None:

@@ -8,6 +8,7 @@ import re
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -644,7 +645,9 @@ def test_native_workers_start_when_needed_and_end_with_the_sandbox() -> None:
 def test_a_forked_copy_of_the_sandbox_runs_nothing() -> None:
     with make_sandbox("nsjail", workers=1) as sandbox:
         read, write = os.pipe()
-        pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons': threads and forks
+            pid = os.fork()
         if pid == 0:  # pragma: no cover -- another process
             try:
                 sandbox.submit(NativeRun(command=("/bin/true",)))

@@ -455,15 +455,9 @@ def test_stdio_tests_share_no_state(judge: Judge) -> None:
 
 @pytest.mark.nsjail
 def test_a_syntax_error_is_run_once(judge: Judge) -> None:
-    # Too long for a look: the jail's compiler finds it, and one test is enough to know.
-    verdict = judge.judge(ECHO, "print(" + " " * 1000)
+    # The jail's compiler finds it, and one test is enough to know.
+    verdict = judge.judge(ECHO, "print(")
     assert (verdict.status, verdict.runs, verdict.total) == (Status.COMPILE_ERROR, 1, 29)
-
-
-def test_a_short_syntax_error_needs_no_run() -> None:
-    with FakeSandbox(lambda run: pytest.fail("was run")) as sandbox:
-        verdict = Judge(sandbox=sandbox).judge(ECHO, "print(")
-    assert (verdict.status, verdict.runs, verdict.total) == (Status.COMPILE_ERROR, 0, 29)
 
 
 CHECK = CodeTest(

@@ -101,10 +101,23 @@ def test_random_numbers_are_the_same_in_each_order() -> None:
 
 def test_compiled_code_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     code, helpers = "assert f(12345) == 1", "def f(x): return 54321"
-    test = {"code": code, "known": known((call(12345), {"value": 1}))}
-    assert ask("replay", test, helpers=helpers) == [{"status": "passed"}]
-    monkeypatch.setattr(builtins, "compile", lambda *_: pytest.fail("compiled again"))
-    assert ask("replay", test, helpers=helpers) == [{"status": "passed"}]
+    compiled: list[Any] = []
+
+    def spy(*args: Any, **kwargs: Any) -> Any:
+        compiled.append(args[1])
+        return real(*args, **kwargs)
+
+    real = builtins.compile
+    for _ in range(2):
+        test = {"code": code, "known": known((call(12345), {"value": 1}))}
+        with monkeypatch.context() as patch:
+            patch.setattr(builtins, "compile", spy)
+            reports = ask("replay", test, helpers=helpers)
+        assert reports == [{"status": "passed"}]
+    assert [name for name in compiled if name in ("test.py", "helpers.py")] == [
+        "helpers.py",
+        "test.py",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""Finds words in a program's text: a guess, made once per run, at what it will do."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["WordFinder"]
+
+
+class WordFinder:
+    """Tells whether a text has one of some words in it, as a word of its own.
+
+    Args:
+      words: identifiers.
+    """
+
+    def __init__(self, *words: str) -> None:
+        self._words = words
+        self._pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
+
+    def __call__(self, text: str) -> bool:
+        """Returns True where one of the words is there."""
+        # The plain look is ten times faster than the pattern, and mostly finds none.
+        for word in self._words:
+            if word in text:
+                return self._pattern.search(text) is not None
+        return False
