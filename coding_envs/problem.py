@@ -323,6 +323,14 @@ class CallTest:
         return self.expected is not NOT_COMPARED
 
     @functools.cached_property
+    def answer_chars(self) -> int:
+        """The length of what a right answer sends: value, and arguments where they are compared."""
+        size = len(self._expected_text)  # type: ignore[attr-defined]
+        if self.expected_args:
+            size += len(self.call_text) + len(self._after_text)  # type: ignore[attr-defined]
+        return size
+
+    @functools.cached_property
     def expected_data(self) -> Any:
         """The expected value as plain data, for reading only: every judgement shares it.
 

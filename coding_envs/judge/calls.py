@@ -18,6 +18,7 @@ __all__ = ["Again", "Outcome", "Outcomes", "Plan", "call_all", "end_status", "on
 Plan = Generator[Sequence[Run | Order], list[RunResult], Any]
 """A judging step: yields runs that may go on side by side, gets their results, returns its own."""
 
+_WORTH_A_LOOK = 1 << 16  # bytes from a run; fewer are parsed in no time
 _MAX_LOOKS = 10_000  # parts of a value that are looked at for what to say of it
 _MAX_RUNS = 3  # a program that dies in one call gets the later ones judged too, but not for ever
 
@@ -209,8 +210,17 @@ def call_all(
     *,
     setup: str = "",
     scratch: bool = False,
+    most: Sequence[int] = (),
 ) -> Generator[Sequence[Run | Order], list[RunResult], Outcomes | Outcome]:
     """Makes all calls, in one run unless one of them ends the process.
+
+    Args:
+      program: the program's text.
+      calls: what is to be called, in order.
+      limits: of each run.
+      setup: source that runs in the program's names before the calls.
+      scratch: True gives it a scratch folder.
+      most: per call, the bytes of an outcome beyond which it is wrong whatever it holds; or empty.
 
     Returns:
       The outcome of each call; or a single Outcome where the program did not even load.
@@ -221,6 +231,9 @@ def call_all(
         rest = calls[len(outcomes) :] if outcomes else calls
         run = Run(program, calls=rest, setup=setup, limits=limits, scratch=scratch)
         (result,) = yield from on_time([run])
+        if most and len(result.channel) > _WORTH_A_LOOK:
+            shortened = _shortened(result.channel, most[len(outcomes) :])
+            result = replace(result, channel=shortened)
         channel = result.channel
         if (
             not outcomes
@@ -255,6 +268,20 @@ def call_all(
     missing = len(calls) - len(outcomes)
     outcomes += [Outcome(Status.NOT_RUN, error="not run: earlier calls failed")] * missing
     return Outcomes(len(calls), known=outcomes)
+
+
+def _shortened(channel: bytes, most: Sequence[int]) -> bytes:
+    """Returns what a run sent without what is not worth parsing: it would hold up everybody's runs.
+
+    The first line says that the program was loaded; then comes one line per call.
+    """
+    lines = channel.split(b"\n")
+    for number, size in enumerate(most[: len(lines) - 1], start=1):
+        if len(lines[number]) > size:
+            note = b"(%d bytes, far more than expected)" % len(lines[number])
+            lines[number] = b'{"value":{"opaque":"%s"}}' % note
+    rest = [line[:_WORTH_A_LOOK] for line in (lines[0], *lines[1 + len(most) :])]
+    return b"\n".join([rest[0], *lines[1 : 1 + len(most)], *rest[1:]])
 
 
 def _outcome(message: dict[str, Any]) -> Outcome:

@@ -36,6 +36,9 @@ JUDGE_VERSION = "2"
 MAX_PROGRAM_CHARS = 1 << 20
 _STDERR_CHARS = 2000
 _STDIO_CHUNK = 8
+# The longest answer that can match the expected one: a float may be written in 24 characters
+# instead of 3, a number of NumPy's in 30 instead of one.
+_LONGER, _LONG_BYTES = 64, 4096
 _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
@@ -77,8 +80,8 @@ class Judge:
             else sandbox
         )
         self._recordings: Recordings = {}
+        self._calls_of: dict[str, Calls] = {}  # by problem fingerprint: what call tests call
         self._compiled = CompilerCache()
-        self._prepared: dict[str, Calls] = {}  # by problem fingerprint: what call tests call
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
@@ -235,7 +238,7 @@ class _Judgement:
         self._problem, self._fingerprint, self._future = problem, fingerprint, future
         scratch = _WRITES_FILES(program)
         self._steps = _judge_tests(
-            problem, program, judge._recordings, judge._prepared, scratch=scratch
+            problem, program, judge._recordings, judge._calls_of, scratch=scratch
         )
         self._results: list[RunResult] = []
         self._runs = 0
@@ -387,7 +390,7 @@ def _judge_tests(
     problem: Problem,
     program: str,
     recordings: Recordings,
-    prepared: dict[str, Calls],
+    calls_of: dict[str, Calls],
     *,
     scratch: bool,
 ) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
@@ -395,34 +398,35 @@ def _judge_tests(
     kinds = {type(t) for t in problem.tests}
     found: dict[type, list[TestResult]] = {}
     if CallTest in kinds:
-        found[CallTest] = yield from _judge_call_tests(problem, program, prepared, scratch)
+        found[CallTest] = yield from _judge_call_tests(problem, program, calls_of, scratch)
     if CodeTest in kinds:
         found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
     if InteractiveTest in kinds or StdioTest in kinds:
-        ready = yield from prepare(language(problem.language), program, scratch=scratch)
-        if isinstance(ready, CompileError):
-            failed = TestResult(Status.COMPILE_ERROR, message=ready.message)
+        prepared = yield from prepare(language(problem.language), program, scratch=scratch)
+        if isinstance(prepared, CompileError):
+            failed = TestResult(Status.COMPILE_ERROR, message=prepared.message)
             return [failed] * len(problem.tests)
         if InteractiveTest in kinds:
-            found[InteractiveTest] = yield from judge_interactive_tests(problem, ready)
+            found[InteractiveTest] = yield from judge_interactive_tests(problem, prepared)
         if StdioTest in kinds:
-            found[StdioTest] = yield from _judge_stdio_tests(problem, ready)
+            found[StdioTest] = yield from _judge_stdio_tests(problem, prepared)
     queues = {kind: iter(results) for kind, results in found.items()}
     return [next(queues[type(t)]) for t in problem.tests]
 
 
 def _judge_call_tests(
-    problem: Problem, program: str, prepared: dict[str, Calls], scratch: bool
+    problem: Problem, program: str, calls_of: dict[str, Calls], scratch: bool
 ) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
     # Arguments only where they are looked at: sending them back costs as much as the value.
-    calls = prepared.get(problem.fingerprint())
+    calls = calls_of.get(problem.fingerprint())
     if calls is None:
-        calls = prepared[problem.fingerprint()] = Calls(
+        calls = calls_of[problem.fingerprint()] = Calls(
             Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
             for t in tests
         )
-    outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch)
+    most = [_LONGER * test.answer_chars + _LONG_BYTES for test in tests]
+    outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch, most=most)
     if isinstance(outcomes, Outcome):
         return [TestResult(outcomes.status, message=outcomes.error)] * len(tests)
     public = {id(t) for t in problem.public_tests}

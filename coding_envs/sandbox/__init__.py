@@ -11,9 +11,9 @@ Its modules:
     zygote.py          one child per run; `_zygote.c` does the same, faster
     guest_compiler.py  a service in the jail that compiles programs
     guest_protocol.py  what the two sides say to each other
+    words.py           guesses at what a program will do from the words in it
     native.py          runs of commands: compilers, executables, other interpreters
     native_guest.py    the process inside their jails
-    words.py           guesses at what a program will do from the words in it
     fake.py            a scripted sandbox for tests
     doctor.py          what works on this machine, and what to do about the rest
 """

@@ -360,6 +360,29 @@ def test_calls_that_time_out_are_not_made_again_and_again() -> None:
     assert len(sandbox.runs) == 2
 
 
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_answers_far_longer_than_expected_are_not_parsed(
+    monkeypatch: pytest.MonkeyPatch, exit_code: int
+) -> None:
+    long = b'{"value":[' + b"[]," * 1_000_000 + b"[]]}\n"
+    channel = lines({"loaded": True}, {"value": 3}) + long + lines({"value": 0}) + long
+    parsed: list[int] = []
+
+    def loads(text: bytes) -> Any:
+        parsed.append(len(text))
+        return real(text)
+
+    real = json.loads
+    result = RunResult(Ended.EXITED, exit_code=exit_code, channel=channel)
+    judge, _ = fake(lambda run: result)
+    monkeypatch.setattr(json, "loads", loads)
+    verdict = judge.judge(ADD, "x")
+    good = Status.ACCEPTED
+    assert [t.status for t in verdict.tests] == [good, Status.WRONG_ANSWER, good]
+    assert "bytes, far more than expected" in verdict.message
+    assert max(parsed, default=0) < 70_000
+
+
 def test_repeated_runs_go_on_one_at_a_time() -> None:
     seen: dict[str, int] = {}
 
