@@ -243,7 +243,7 @@ class _Judgement:
             problem, program, judge._recordings, judge._prepared, scratch=scratch
         )
         self._results: list[RunResult] = []
-        self._runs = 0
+        self._runs = self._programs = 0  # so far; of the step that goes on
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._remaining = 0
@@ -265,8 +265,8 @@ class _Judgement:
                     return
                 self._outcomes = [None] * len(runs)
                 self._remaining = len(runs) + 1  # one for this thread, so that nothing recurses
+                self._programs = sum(isinstance(run, Run) for run in runs)
                 for index, run in enumerate(runs):
-                    self._runs += isinstance(run, Run)
                     self._judge._start(run, functools.partial(self._done, index))
                 if not self._count_down():
                     return
@@ -298,6 +298,7 @@ class _Judgement:
                 raise SandboxError(f"{type(outcome).__name__}: {outcome}")
             results.append(outcome)
         self._results += results
+        self._runs += self._programs  # not those of the sandbox's that failed
         return results
 
     def _fail(self, status: Status, message: str) -> None:
