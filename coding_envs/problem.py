@@ -159,7 +159,7 @@ class JudgeProgram:
     Attributes:
       source: the program's text.
       protocol: "testlib" or "script"; an interactor is always of testlib's.
-      language: "python" so far.
+      language: "python", or another name that `coding_envs.languages` knows, such as "cpp".
       limits: what one run of it may use.
     """
 
@@ -505,7 +505,7 @@ class Problem:
       starter_code: what the program starts with; a completion is written after it.
       entry_point: what call and code tests call: a name or an expression such as
         `Solution().two_sum`; "" for programs that read standard input.
-      language: "python" so far.
+      language: "python", or another name that `coding_envs.languages` knows, such as "cpp".
       public_tests: may be shown to the policy.
       hidden_tests: never shown.
       limits, comparison: how its tests are run and compared.

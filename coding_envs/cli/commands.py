@@ -99,9 +99,11 @@ def run_eval(options: argparse.Namespace) -> int:
 
 
 def run_doctor(options: argparse.Namespace) -> int:
-    """Checks the sandbox: 1 where a check failed."""
+    """Checks the sandbox and the languages: 1 where a check failed."""
     doctor = _optional("coding_envs.sandbox.doctor", "the doctor")
     checks = doctor.diagnose()
+    if all(check.ok is not False for check in checks):
+        checks += _optional("coding_envs.languages.doctor", "the doctor").diagnose()
     works = all(check.ok is not False for check in checks)
     if options.json:
         names = ("name", "ok", "detail", "remedy")

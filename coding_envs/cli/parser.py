@@ -9,10 +9,11 @@ from typing import NoReturn
 
 from ..errors import InvalidValueError
 from . import commands
+from .conformance import run_conformance_command
 
 __all__ = ["COMMANDS", "make_parser"]
 
-COMMANDS = ("list", "show", "grade", "eval", "doctor")
+COMMANDS = ("list", "show", "grade", "eval", "conformance", "doctor")
 
 _CODES = "exit code: 0 fine, 1 the work failed, 2 the call was wrong, 130 interrupted"
 
@@ -36,6 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
   coding-envs show starter/constant-n-1           a problem
   coding-envs grade starter/constant-n-1 mine.py  a verdict on a program
   coding-envs eval humaneval --samples s.jsonl    pass@k of a file of samples
+  coding-envs conformance                         is the judge itself right?
 
 {_CODES}""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -48,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_show(into)
     _add_grade(into)
     _add_eval(into)
+    _add_conformance(into)
     _add_doctor(into)
     return parser
 
@@ -166,6 +169,52 @@ that could not be judged, by no fault of theirs, count neither way: then the exi
     parser.set_defaults(run=commands.run_eval)
 
 
+def _add_conformance(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "conformance",
+        "test a grader: right programs, wrong ones, and attempts to cheat",
+        """  coding-envs conformance
+  coding-envs conformance --kind exploits --json report.json
+  coding-envs conformance --grader my_module:grade --jobs 4
+  coding-envs conformance --list
+
+Without --grader the judge of this package is tested. A grader is a function of a problem and a
+program's text that returns a bool or a Verdict; it runs in processes of its own. Exit code 0 means
+that it did as it must in every case, 1 that it did not.""",
+    )
+    parser.add_argument(
+        "--grader", metavar="MODULE:CALLABLE", help="test this grader (default: our judge)"
+    )
+    parser.add_argument(
+        "--kind",
+        action="append",
+        choices=("idioms", "wrong", "exploits"),
+        help="only these cases; may be given again (default: all)",
+    )
+    parser.add_argument(
+        "--case", action="append", metavar="ID", help="only this case; may be given again"
+    )
+    parser.add_argument(
+        "--harmful",
+        action="store_true",
+        help="with --grader: run the cases too that a machine without a sandbox may not survive",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=10.0,
+        metavar="S",
+        help="seconds that a grader may take beyond a problem's limits (default: 10)",
+    )
+    parser.add_argument(
+        "--jobs", type=_count, metavar="N", help="cases at one time (default: one per processor)"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the report there too")
+    parser.add_argument("--list", action="store_true", help="list the cases; run nothing")
+    parser.set_defaults(run=run_conformance_command)
+
+
 def _add_doctor(into: _Commands) -> None:
     parser = _add(
         into,
@@ -203,6 +252,16 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an int >= 1, got {text!r}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 1e6:
+        raise argparse.ArgumentTypeError(f"must be seconds > 0, got {text!r}")
+    return seconds
 
 
 def _ks(text: str) -> tuple[int, ...]:

@@ -10,11 +10,10 @@ import json
 import re
 import sys
 import time
-from collections import Counter
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from ..verdict import Status, Verdict
+from ..verdict import Verdict
 
 __all__ = ["Progress", "complain", "printable", "say", "say_json"]
 
@@ -51,23 +50,28 @@ class Progress:
     """A bar of one line on standard error, where that is a terminal; else nothing.
 
     Args:
-      total: how many verdicts there will be.
+      total: how many there will be.
+      word: what the good ones are called.
     """
 
     _WIDTH = 24
     _PAUSE_S = 0.1  # between two drawings
 
-    def __init__(self, total: int) -> None:
-        self._total, self._done = total, 0
-        self._statuses: Counter[Status] = Counter()
+    def __init__(self, total: int, word: str = "accepted") -> None:
+        self._total, self._word = total, word
+        self._done = self._good = 0
         self._started = time.monotonic()
         self._drawn = 0.0
         self._shown = sys.stderr.isatty()
 
     def __call__(self, verdict: Verdict) -> None:
         """Counts one verdict."""
+        self.count(verdict.accepted)
+
+    def count(self, good: bool) -> None:
+        """Counts one, which is good or not."""
         self._done += 1
-        self._statuses[verdict.status] += 1
+        self._good += good
         now = time.monotonic()
         if self._shown and (now - self._drawn > self._PAUSE_S or self._done == self._total):
             self._drawn = now
@@ -77,8 +81,7 @@ class Progress:
         filled = self._WIDTH * self._done // max(self._total, 1)
         bar = "#" * filled + "." * (self._WIDTH - filled)
         rate = self._done / max(now - self._started, 1e-9)
-        accepted = self._statuses[Status.ACCEPTED]
-        return f"[{bar}] {self._done}/{self._total}  {accepted} accepted  {rate:.0f}/s"
+        return f"[{bar}] {self._done}/{self._total}  {self._good} {self._word}  {rate:.0f}/s"
 
     def __enter__(self) -> Self:
         return self

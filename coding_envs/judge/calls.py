@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,8 +29,15 @@ _IDLE = 0.1  # of the CPU limit: who used less until the wall limit was waiting,
 _MAX_TIME_OUTS = 2  # of one program's runs; then its later calls are not made
 
 
+@dataclass(frozen=True)
 class Again(Run):
-    """A run that is repeated because its time was in doubt: no other such run beside it."""
+    """A run that is repeated because its time was in doubt: no other such run beside it.
+
+    Attributes:
+      run: the run itself, of whatever kind.
+    """
+
+    run: Run = field(default_factory=lambda: Run(""))
 
 
 def on_time(runs: list[Run]) -> Generator[Sequence[Run | Order], list[RunResult], list[RunResult]]:
@@ -47,8 +54,7 @@ def on_time(runs: list[Run]) -> Generator[Sequence[Run | Order], list[RunResult]
     for number, (run, result) in enumerate(zip(runs, results, strict=True)):
         if _in_doubt(run, result):
             longer = replace(run, limits=_stretched(run.limits))
-            again = Again(**{f.name: getattr(longer, f.name) for f in fields(Run)})
-            (judged[number],) = yield [again]
+            (judged[number],) = yield [Again(run.source, run=longer)]
     return [_at_its_limit(*pair) for pair in zip(runs, judged, strict=True)]
 
 

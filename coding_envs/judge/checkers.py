@@ -16,9 +16,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ..languages import CompileError, Program, language, prepare
 from ..problem import InteractiveTest, JudgeProgram, Problem, StdioTest
 from ..sandbox import Ended, Order, Run, RunResult
 from ..verdict import Status, TestResult
@@ -68,12 +69,17 @@ def check_outputs(
     problem: Problem, checker: JudgeProgram, cases: Sequence[tuple[StdioTest, RunResult]]
 ) -> _Steps:
     """Returns one result per test whose program has ended well, by what the checker says."""
-    runs = [_checker_run(checker, test, result.stdout) for test, result in cases]
-    opinions = [_opinion(checker, result) for result in (yield runs)] if runs else []
+    if not cases:
+        return []
+    prepared = yield from prepare(language(checker.language), checker.source)
+    if isinstance(prepared, CompileError):
+        return [_not_compiled(prepared)] * len(cases)
+    runs = [_checker_run(checker, prepared, test, result.stdout) for test, result in cases]
+    opinions = [_opinion(checker, result) for result in (yield runs)]
     crashed = [n for n, opinion in enumerate(opinions) if opinion.status is None]
     if crashed:
         tests = [cases[n][0] for n in crashed]
-        controls = yield [_checker_run(checker, t, _encoded(t.output)) for t in tests]
+        controls = yield [_checker_run(checker, prepared, t, _encoded(t.output)) for t in tests]
         for n, control in zip(crashed, controls, strict=True):
             opinions[n] = _after_control(opinions[n], _opinion(checker, control))
     public = {id(t) for t in problem.public_tests}
@@ -83,18 +89,22 @@ def check_outputs(
     ]
 
 
+def _not_compiled(error: CompileError) -> TestResult:
+    return _Opinion(Status.JUDGE_ERROR, said=error.message).result(0.0, None)
+
+
 def _after_control(opinion: _Opinion, control: _Opinion) -> _Opinion:
     if control.status is Status.ACCEPTED:
         return _Opinion(Status.WRONG_ANSWER, said=f"cannot be checked: {opinion.said}")
     return _Opinion(Status.JUDGE_ERROR, said=f"fails, on the right answer too: {opinion.said}")
 
 
-def _checker_run(checker: JudgeProgram, test: StdioTest, output: bytes) -> Run:
+def _checker_run(checker: JudgeProgram, prepared: Program, test: StdioTest, output: bytes) -> Run:
     names = (_INPUT, _OUTPUT, _ANSWER)
     if checker.protocol == "script":
         names = (_INPUT, _ANSWER, _OUTPUT)
     files = {_INPUT: _encoded(test.input), _OUTPUT: output, _ANSWER: _encoded(test.output)}
-    return Run(checker.source, args=names, files=files, limits=checker.limits)
+    return prepared.run(args=names, files=files, limits=checker.limits)
 
 
 def _encoded(text: str) -> bytes:
@@ -151,9 +161,15 @@ def _first_line(data: bytes) -> str:
 # --- interactors ---------------------------------------------------------------------------------
 
 
-def judge_interactive_tests(problem: Problem, program: str, *, scratch: bool) -> _Steps:
+def judge_interactive_tests(problem: Problem, program: Program) -> _Steps:
     """Returns one result per interactive test, in the problem's order."""
     tests = [t for t in problem.tests if isinstance(t, InteractiveTest)]
+    assert problem.interactor is not None  # the problem says so
+    interactor = yield from prepare(
+        language(problem.interactor.language), problem.interactor.source
+    )
+    if isinstance(interactor, CompileError):
+        return [_not_compiled(interactor)] * len(tests)
     results: list[TestResult] = []
     while len(results) < len(tests):
         # The first alone: a program that does not even compile is run once, not once a test.
@@ -165,25 +181,27 @@ def judge_interactive_tests(problem: Problem, program: str, *, scratch: bool) ->
             rest = TestResult(Status.NOT_RUN, message="not run: earlier tests timed out")
             results += [rest] * (len(tests) - len(results))
             break
-        results += yield from _judge_chunk(problem, program, chunk, scratch)
+        results += yield from _judge_chunk(problem, program, interactor, chunk)
     return results
 
 
 def _judge_chunk(
-    problem: Problem, program: str, tests: list[InteractiveTest], scratch: bool
+    problem: Problem, program: Program, interactor: Program, tests: list[InteractiveTest]
 ) -> _Steps:
     public = {id(t) for t in problem.public_tests}
     shown = [t.input if id(t) in public else None for t in tests]
-    runs = [_joined_run(problem, program, t, scratch) for t in tests]
+    runs = [_joined_run(problem, program, interactor, t) for t in tests]
     results = yield from on_time(runs)
     made = [_talk(problem, r, s) for r, s in zip(results, shown, strict=True)]
     crashed = [n for n, one in enumerate(made) if isinstance(one, _Opinion)]
     if crashed:
         controls = list[RunResult]()
         if problem.solutions:
-            controls = yield [
-                _joined_run(problem, problem.solutions[0], tests[n], True) for n in crashed
-            ]
+            right = yield from prepare(program.language, problem.solutions[0], scratch=True)
+            if isinstance(right, Program):
+                controls = yield [
+                    _joined_run(problem, right, interactor, tests[n]) for n in crashed
+                ]
         for place, n in enumerate(crashed):
             control: Any = _talk(problem, controls[place], None) if controls else None
             good = isinstance(control, TestResult) and control.status is Status.ACCEPTED
@@ -192,13 +210,14 @@ def _judge_chunk(
     return made
 
 
-def _joined_run(problem: Problem, program: str, test: InteractiveTest, scratch: bool) -> Run:
-    interactor = problem.interactor
-    assert interactor is not None  # the problem says so
+def _joined_run(
+    problem: Problem, program: Program, interactor: Program, test: InteractiveTest
+) -> Run:
+    assert problem.interactor is not None  # the problem says so
     files = {_INPUT: _encoded(test.input), _ANSWER: _encoded(test.answer)}
     names = (_INPUT, _OUTPUT, _ANSWER)
-    peer = Run(interactor.source, args=names, files=files, limits=interactor.limits)
-    return Run(program, limits=problem.limits, scratch=scratch, peer=peer)
+    peer = interactor.run(args=names, files=files, limits=problem.interactor.limits)
+    return replace(program.run(limits=problem.limits), peer=peer)
 
 
 def _talk(problem: Problem, result: RunResult, shown: str | None) -> Any:

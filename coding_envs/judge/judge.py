@@ -16,9 +16,11 @@ from importlib import resources
 from types import TracebackType
 from typing import Any, Self
 
-from ..errors import InvalidValueError, SandboxClosedError, SandboxError
+from ..errors import InvalidValueError, SandboxClosedError, SandboxError, UnknownNameError
+from ..languages import CompileError, CompilerCache, Program, language, prepare
 from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
 from ..sandbox import Call, Calls, Done, Order, Run, RunResult, Sandbox, WordFinder, make_sandbox
+from ..sandbox.native import CompilerRun
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
 from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
@@ -78,7 +80,8 @@ class Judge:
             else sandbox
         )
         self._recordings: Recordings = {}
-        self._prepared: dict[str, Calls] = {}  # by problem fingerprint: what call tests call
+        self._calls_of: dict[str, Calls] = {}  # by problem fingerprint: what call tests call
+        self._compiled = CompilerCache()
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
@@ -101,23 +104,15 @@ class Judge:
         judge was closed, the future holds a SandboxClosedError.
 
         Raises:
-          InvalidValueError: `program` is not text, or the problem has no tests.
+          InvalidValueError: `program` is not text, the problem has no tests, a language is not
+            known, or the tests call functions and the problem's language is not Python.
+          SandboxUnavailableError: a language's compiler or interpreter is not on this machine.
         """
         if not isinstance(program, str):
             raise InvalidValueError(f"program must be text (str), got {type(program).__name__}")
         if not problem.tests:
             raise InvalidValueError(f"problem {problem.uid} has no tests: it cannot be judged")
-        if problem.language != "python":
-            raise InvalidValueError(
-                f"problem {problem.uid} is in {problem.language!r}; only python is judged so far"
-            )
-        for name in ("checker", "interactor"):
-            given = getattr(problem, name)
-            if given is not None and given.language != "python":
-                raise InvalidValueError(
-                    f"the {name} of problem {problem.uid} is in {given.language!r}; only python is "
-                    "run so far"
-                )
+        _check_languages(problem)
         future: Future[Verdict] = Future()
         future.set_running_or_notify_cancel()
         fingerprint = _fingerprint(problem, program)
@@ -181,11 +176,14 @@ class Judge:
 
     def _start(self, run: Run | Order, done: Done) -> None:
         """Starts a run; those that are repeated go on one at a time."""
+        if isinstance(run, CompilerRun):
+            self._compiled.start(self._sandbox, run, done)
+            return
         if not isinstance(run, Again):
             self._sandbox.start(run, done)
             return
         with self._lock:
-            self._repeated.append((run, done))
+            self._repeated.append((run.run, done))
             first = len(self._repeated) == 1
         if first:
             self._repeat_next()
@@ -240,10 +238,12 @@ class _Judgement:
         self._problem, self._fingerprint, self._future = problem, fingerprint, future
         scratch = _WRITES_FILES(program)
         self._steps = _judge_tests(
-            problem, program, judge._recordings, judge._prepared, scratch=scratch
+            problem, program, judge._recordings, judge._calls_of, scratch=scratch
         )
         self._results: list[RunResult] = []
         self._runs = self._programs = 0  # so far; of the step that goes on
+        self._compiles = False
+        self._said = b""
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._remaining = 0
@@ -264,6 +264,7 @@ class _Judgement:
                     self._finish(stop.value)
                     return
                 self._outcomes = [None] * len(runs)
+                self._compiles = any(isinstance(run, CompilerRun) for run in runs)
                 self._remaining = len(runs) + 1  # one for this thread, so that nothing recurses
                 self._programs = sum(isinstance(run, Run) for run in runs)
                 for index, run in enumerate(runs):
@@ -297,8 +298,11 @@ class _Judgement:
             if not isinstance(outcome, RunResult):  # a fault of the sandbox, whatever its name
                 raise SandboxError(f"{type(outcome).__name__}: {outcome}")
             results.append(outcome)
-        self._results += results
-        self._runs += self._programs  # not those of the sandbox's that failed
+        if self._compiles:  # shared with whoever submits the same: not what this program took
+            self._said = results[0].stderr
+        else:
+            self._results += results
+            self._runs += self._programs  # not those that the sandbox failed
         return results
 
     def _fail(self, status: Status, message: str) -> None:
@@ -312,7 +316,7 @@ class _Judgement:
         ours = next((t for t in tests if t.status.is_fault_of_ours), None)
         decisive = ours or bad
         results = self._results
-        stderr = results[0].stderr if len(results) == 1 else b""
+        stderr = results[0].stderr if len(results) == 1 else self._said
         for result in results:
             stderr = stderr or result.stderr
         verdict = Verdict(
@@ -340,10 +344,33 @@ def jail_modules() -> dict[str, str]:
     return {f"coding_envs_{name}": text for name, text in texts.items()}
 
 
+def _check_languages(problem: Problem) -> None:
+    graders = {"checker": problem.checker, "interactor": problem.interactor}
+    names = {"problem": problem.language}
+    names |= {role: grader.language for role, grader in graders.items() if grader is not None}
+    for role, name in names.items():
+        whose = "" if role == "problem" else f"the {role} of "
+        try:
+            spoken = language(name)
+        except UnknownNameError as error:
+            raise InvalidValueError(f"{whose}problem {problem.uid}: {error}") from None
+        spoken.require()
+    if language(problem.language).is_resident:
+        return
+    if not all(isinstance(t, (StdioTest, InteractiveTest)) for t in problem.tests):
+        raise InvalidValueError(
+            f"problem {problem.uid} is in {problem.language} and has tests that call Python "
+            "functions; give it tests on standard input and output"
+        )
+
+
 def _fingerprint(problem: Problem, program: str) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(f"{JUDGE_VERSION}\0{problem.fingerprint()}\0".encode())
     digest.update(program.encode("utf-8", "surrogatepass"))
+    for part in (problem, problem.checker, problem.interactor):
+        if part is not None and not (spoken := language(part.language)).is_resident:
+            digest.update(f"\0{spoken.digest()}".encode())
     return digest.hexdigest()
 
 
@@ -364,7 +391,7 @@ def _judge_tests(
     problem: Problem,
     program: str,
     recordings: Recordings,
-    prepared: dict[str, Calls],
+    calls_of: dict[str, Calls],
     *,
     scratch: bool,
 ) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
@@ -372,26 +399,30 @@ def _judge_tests(
     kinds = {type(t) for t in problem.tests}
     found: dict[type, list[TestResult]] = {}
     if CallTest in kinds:
-        found[CallTest] = yield from _judge_call_tests(problem, program, prepared, scratch)
+        found[CallTest] = yield from _judge_call_tests(problem, program, calls_of, scratch)
     if CodeTest in kinds:
         found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
-    if InteractiveTest in kinds:
-        results = yield from judge_interactive_tests(problem, program, scratch=scratch)
-        found[InteractiveTest] = results
-    if StdioTest in kinds:
-        found[StdioTest] = yield from _judge_stdio_tests(problem, program, scratch)
+    if InteractiveTest in kinds or StdioTest in kinds:
+        prepared = yield from prepare(language(problem.language), program, scratch=scratch)
+        if isinstance(prepared, CompileError):
+            failed = TestResult(Status.COMPILE_ERROR, message=prepared.message)
+            return [failed] * len(problem.tests)
+        if InteractiveTest in kinds:
+            found[InteractiveTest] = yield from judge_interactive_tests(problem, prepared)
+        if StdioTest in kinds:
+            found[StdioTest] = yield from _judge_stdio_tests(problem, prepared)
     queues = {kind: iter(results) for kind, results in found.items()}
     return [next(queues[type(t)]) for t in problem.tests]
 
 
 def _judge_call_tests(
-    problem: Problem, program: str, prepared: dict[str, Calls], scratch: bool
+    problem: Problem, program: str, calls_of: dict[str, Calls], scratch: bool
 ) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
     # Arguments only where they are looked at: sending them back costs as much as the value.
-    calls = prepared.get(problem.fingerprint())
+    calls = calls_of.get(problem.fingerprint())
     if calls is None:
-        calls = prepared[problem.fingerprint()] = Calls(
+        calls = calls_of[problem.fingerprint()] = Calls(
             Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
             for t in tests
         )
@@ -434,7 +465,7 @@ def _argument(arguments: Any, name: int | str) -> Any:
         return {"opaque": "nothing"}
 
 
-def _judge_stdio_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
+def _judge_stdio_tests(problem: Problem, program: Program) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, StdioTest)]
     results: list[TestResult] = []
     while len(results) < len(tests):
@@ -448,19 +479,18 @@ def _judge_stdio_tests(problem: Problem, program: str, scratch: bool) -> _Steps:
             rest = TestResult(Status.NOT_RUN, message="not run: earlier tests timed out")
             results += [rest] * (len(tests) - len(results))
             break
-        runs = [
-            Run(program, stdin=t.input.encode("utf-8", "surrogatepass"), limits=problem.limits,
-                scratch=scratch)
-            for t in chunk
-        ]  # fmt: skip
-        results += yield from _stdio_results(problem, chunk, (yield from on_time(runs)))
+        inputs = [t.input.encode("utf-8", "surrogatepass") for t in chunk]
+        ran = yield from on_time([program.run(stdin, problem.limits) for stdin in inputs])
+        results += yield from _stdio_results(problem, program, chunk, ran)
     return results
 
 
-def _stdio_results(problem: Problem, tests: list[StdioTest], results: list[RunResult]) -> _Steps:
+def _stdio_results(
+    problem: Problem, program: Program, tests: list[StdioTest], results: list[RunResult]
+) -> _Steps:
     """Returns one result per test: from the checker, where there is one and something to check."""
     public = {id(t) for t in problem.public_tests}
-    ended = [_how_it_ended(result) for result in results]
+    ended = [_how_it_ended(problem, program, result) for result in results]
     if problem.checker is not None:
         pairs = zip(tests, results, ended, strict=True)
         cases = [(test, result) for test, result, failure in pairs if failure is None]
@@ -472,13 +502,17 @@ def _stdio_results(problem: Problem, tests: list[StdioTest], results: list[RunRe
     ]
 
 
-def _how_it_ended(result: RunResult) -> TestResult | None:
+def _how_it_ended(problem: Problem, program: Program, result: RunResult) -> TestResult | None:
     """Returns why a run has no output to look at, or None."""
     compile_error = result.message("compile_error")
     if isinstance(compile_error, str):
         return TestResult(Status.COMPILE_ERROR, result.cpu_time_s, compile_error)
     if result.exit_code != 0:
         status, message = end_status(result)
+        if status is Status.RUNTIME_ERROR and program.out_of_memory(result, problem.limits):
+            status = Status.MEMORY_LIMIT_EXCEEDED
+        if words := program.last_words(result):
+            message = f"{message}: {words}"
         return TestResult(status, result.cpu_time_s, message)
     return None
 

@@ -12,6 +12,8 @@ Its modules:
     guest_compiler.py  a service in the jail that compiles programs
     guest_protocol.py  what the two sides say to each other
     words.py           guesses at what a program will do from the words in it
+    native.py          runs of commands: compilers, executables, other interpreters
+    native_guest.py    the process inside their jails
     fake.py            a scripted sandbox for tests
     doctor.py          what works on this machine, and what to do about the rest
 """
@@ -25,7 +27,7 @@ from collections.abc import Mapping
 from ..errors import UnknownNameError
 from .fake import FakeSandbox
 from .launch import BareLauncher, NsjailLauncher, nsjail_path
-from .pool import WorkerPool
+from .native import NativeSandbox
 from .run import Call, Calls, Done, Ended, Order, Run, RunResult, Sandbox
 from .words import WordFinder
 
@@ -69,7 +71,7 @@ def make_sandbox(
     """
     count = workers if workers is not None else len(os.sched_getaffinity(0))
     if backend == "nsjail":
-        return WorkerPool(NsjailLauncher(preload), count)
+        return NativeSandbox(NsjailLauncher(preload), count)
     if backend == "unsafe":
         warnings.warn(
             "the 'unsafe' sandbox runs programs without any isolation: with your rights, on your "
@@ -77,5 +79,5 @@ def make_sandbox(
             UnsafeSandboxWarning,
             stacklevel=2,
         )
-        return WorkerPool(BareLauncher(preload), count)
+        return NativeSandbox(BareLauncher(preload), count)
     raise UnknownNameError("sandbox backend", backend, ("nsjail", "unsafe"))

@@ -29,6 +29,7 @@ __all__ = [
     "NsjailLauncher",
     "extension_paths",
     "nsjail_path",
+    "python_in_jail",
     "rollback_obstacle",
 ]
 
@@ -163,6 +164,13 @@ def _in_jail(path: Path) -> Path:
         if path.is_relative_to(prefix):
             return _PYTHON_FOLDER / path.relative_to(prefix)
     return _PYTHON_FOLDER / "lib" / path.name
+
+
+def python_in_jail() -> tuple[str, str]:
+    """Returns where the interpreter is in every jail, and the folder of its shared library."""
+    library = _shared_library()
+    folder = _in_jail(library).parent if library else Path("/usr/lib")
+    return str(_in_jail(_interpreter())), str(folder)
 
 
 def _stage_folder(needed: Iterable[Path]) -> Path:

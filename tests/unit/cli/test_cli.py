@@ -213,8 +213,12 @@ def test_doctor(capsys, monkeypatch, ok, code):
     module = types.ModuleType("coding_envs.sandbox.doctor")
     module.diagnose = lambda: [Check("one", True, "fine"), Check("two", ok, "what it is", "do it")]
     monkeypatch.setitem(sys.modules, module.__name__, module)
+    languages = types.ModuleType("coding_envs.languages.doctor")
+    languages.diagnose = lambda: [Check("cobol", None, "no compiler", "install one")]
+    monkeypatch.setitem(sys.modules, languages.__name__, languages)
     got, out, _ = call(capsys, "doctor")
     assert got == code
+    assert ("cobol: no compiler" in out) is (ok is not False)
     assert "two: what it is" in out
     assert ("remedy: do it" in out) is (ok is not True)
     got, data = as_json(capsys, "doctor")

@@ -413,9 +413,11 @@ def test_a_fault_of_a_repeated_run_is_an_internal_error(error: Exception) -> Non
 
 
 @pytest.mark.parametrize("name", ["checker", "interactor"])
-def test_a_special_judge_in_another_language_is_refused(name: str) -> None:
-    other = JudgeProgram("int main() {}", language="c++")
-    with pytest.raises(InvalidValueError, match=f"the {name} of problem .* is in 'c\\+\\+'"):
+def test_a_special_judge_in_an_unknown_language_is_refused(name: str) -> None:
+    other = JudgeProgram("int main() {}", language="cobol")
+    with pytest.raises(
+        InvalidValueError, match=f"the {name} of problem .*: no language named 'cobol'"
+    ):
         fake()[0].judge(ECHO.replace(**{name: other}), "x")
 
 

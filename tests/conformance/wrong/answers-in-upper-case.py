@@ -1,0 +1,12 @@
+# problem: totals
+# category: lines
+# why: the right lines in upper case
+
+import sys
+t = {}
+for line in sys.stdin:
+    if line.strip():
+        a, b = line.split()
+        t[a] = t.get(a, 0) + int(b)
+for a in t:
+    print(a.upper(), t[a])

@@ -1,0 +1,8 @@
+# problem: sum
+# category: source
+# why: only white space
+# status: NO_CODE
+
+ 
+	
+

@@ -1,0 +1,5 @@
+# problem: sum
+# category: source
+# why: nothing at all
+# status: NO_CODE
+

@@ -1,0 +1,6 @@
+# problem: mean
+# category: floats
+# why: prints inf
+
+input()
+print("inf", "-inf")

@@ -1,0 +1,7 @@
+# problem: fibonacci
+# category: source
+# why: a missing colon
+# status: COMPILE_ERROR
+
+def fibonacci(n)
+    return n

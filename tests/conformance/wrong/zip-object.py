@@ -1,0 +1,6 @@
+# problem: rotate
+# category: types
+# why: an iterator of the right rows
+
+def rotate(matrix):
+    return zip(*matrix[::-1])
