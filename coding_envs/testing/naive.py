@@ -67,6 +67,7 @@ def _check(problem: Problem, test: Test) -> str:
         parts = [repr(a) for a in test.args] + [f"{k}={v!r}" for k, v in test.kwargs.items()]
         entry = test.entry_point or problem.entry_point
         return f"assert {entry}({', '.join(parts)}) == {test.expected!r}\n"
+    assert isinstance(test, CodeTest), "the conformance suite has no interactive tests"
     call = f"\n{test.check}({problem.entry_point})\n" if test.check else "\n"
     return f"{test.imports}\n{test.code}{call}"
 
