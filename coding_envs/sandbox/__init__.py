@@ -6,6 +6,7 @@ Its modules:
     pool.py            the host's side: one thread that drives all workers
     worker.py          one worker as the host sees it
     launch.py          starts a worker inside nsjail (or, by name only, without)
+    cgroups.py         caps on all of a worker together, where the machine lends them
     seccomp.py         the system calls that a jailed interpreter may make
     guest.py           the jail's side: a warm interpreter, and what a child does with its job
     zygote.py          one child per run; `_zygote.c` does the same, faster

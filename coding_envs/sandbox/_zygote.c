@@ -212,7 +212,7 @@ settle(PyObject *Py_UNUSED(module), PyObject *objects)
 /* --- the protocol: guest_protocol.py, as C sees it --------------------------------------------- */
 
 enum { RUN, KILL };
-enum { EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO };
+enum { EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO, STOPPED };
 enum { FLAG_SCRATCH = 1, FLAG_STDIN = 2, FLAG_SPLIT = 4, FLAG_ROLLBACK = 32 };
 
 typedef struct __attribute__((packed)) {
@@ -407,6 +407,15 @@ become_child(const Request *request, const int *fds, int null_fd, int failure_fd
 
 /* --- the parent -------------------------------------------------------------------------------- */
 
+/* Nothing in a pid namespace can stop its first process: somebody outside did. */
+static int
+is_stopped(const Child *child)
+{
+    siginfo_t info = {0};
+    int asked = waitid(P_PID, child->pid, &info, WSTOPPED | WNOHANG | WNOWAIT);
+    return asked == 0 && info.si_pid == child->pid;
+}
+
 typedef struct {
     int control, null_fd, failure_fd, bare, cores;
     Child children[MAX_CHILDREN];
@@ -480,7 +489,7 @@ watch(Zygote *self)
         }
         double left = child->deadline - time;
         if (left <= 0) {
-            kill_child(self, child, WALL_LIMIT);
+            kill_child(self, child, is_stopped(child) ? STOPPED : WALL_LIMIT);
             continue;
         }
         if (child->cpu_s > 0) {

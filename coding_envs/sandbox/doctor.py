@@ -15,10 +15,11 @@ from pathlib import Path
 
 from ..errors import SandboxError
 from ..problem import Limits
+from .cgroups import find_place
 from .launch import nsjail_path
 from .run import Call, Ended, Run, Sandbox
 
-__all__ = ["Check", "diagnose"]
+__all__ = ["Check", "diagnose", "look_at_machine"]
 
 _PROBE_TIMEOUT_S = 10
 _LATENCY_RUNS = 50
@@ -56,11 +57,89 @@ class Check:
     remedy: str = ""
 
 
+class _Machine:
+    """What files say of the machine, as they lie beneath `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def text(self, path: str) -> str:
+        """Returns a file's text without the white space around it; "" where it cannot be read."""
+        try:
+            return (self.root / path).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return ""
+
+    def kernel_setting(self, name: str) -> str:
+        """Returns what `sysctl` would say of a dotted name, or ""."""
+        return self.text("proc/sys/" + name.replace(".", "/"))
+
+    @property
+    def container(self) -> str:
+        """What this is a container of, or ""."""
+        if (self.root / ".dockerenv").exists():
+            return "Docker"
+        if "KUBERNETES_SERVICE_HOST" in os.environ:
+            return "Kubernetes"
+        if (self.root / "run/.containerenv").exists():
+            return "Podman"
+        return os.environ.get("container", "")  # noqa: SIM112 -- systemd's name for it
+
+    @property
+    def is_filtered(self) -> bool:
+        """True where a seccomp profile is on that lets CAP_SYS_ADMIN alone make namespaces.
+
+        Docker's default profile is such a one; that of a host's own session is not.
+        """
+        status = dict(re.findall(r"^(\w+):\s*(\S+)", self.text("proc/self/status"), re.MULTILINE))
+        may_administer = int(status.get("CapEff", "0"), 16) >> _CAP_SYS_ADMIN & 1
+        return bool(self.container) and status.get("Seccomp") == "2" and not may_administer
+
+    @property
+    def restricts_userns(self) -> bool:
+        """True where AppArmor keeps ordinary users from namespaces (Ubuntu since 23.10)."""
+        name = "kernel.apparmor_restrict_unprivileged_userns"
+        return self.kernel_setting(name) == "1" and os.geteuid() != 0
+
+    def install(self, **packages: str) -> str:
+        """Returns how this distribution installs a package: `debian="x", fedora="y", ...`."""
+        said = self.text("etc/os-release")
+        names = " ".join(
+            re.findall(r"^(?:ID|ID_LIKE)=[\"']?([^\"'\n]*)", said, re.MULTILINE)
+        ).split()
+        for name in names:
+            if name in packages:
+                return f"{_INSTALL[name]} {packages[name]}"
+        return f"install {packages['debian']} (so it is called on Debian and Ubuntu)"
+
+
+_CAP_SYS_ADMIN = 21
+_INSTALL = {
+    "debian": "apt-get install",
+    "fedora": "dnf install",
+    "arch": "pacman -S",
+    "alpine": "apk add",
+    "suse": "zypper install",
+}
+
+
 def diagnose() -> list[Check]:
     """Returns what was found, from the machine up to a real run; takes about a second."""
-    checks = [_system(), _python(), _kernel(), _nsjail(), _libraries()]
-    checks += [_user_namespaces(), _apparmor(), _unshare(), _cgroups()]
-    return checks + _real_runs()
+    return look_at_machine() + _real_runs(_Machine(Path("/")))
+
+
+def look_at_machine(root: Path = Path("/")) -> list[Check]:
+    """Returns what was found without a run.
+
+    Args:
+      root: of the file system that settings are read from.
+    """
+    machine = _Machine(root)
+    checks = [_system(), _python(), _kernel(), _nsjail(machine), _libraries(machine)]
+    forbidden = _namespaces_forbidden()
+    checks += [_user_namespaces(machine, forbidden), _apparmor(machine, forbidden)]
+    checks += [_container(machine, forbidden), _unshare(machine), _cgroups(machine)]
+    return checks
 
 
 def _system() -> Check:
@@ -89,7 +168,7 @@ def _kernel() -> Check:
     return Check("kernel", True, f"Linux {release}")
 
 
-def _nsjail() -> Check:
+def _nsjail(machine: _Machine) -> Check:
     try:
         path = nsjail_path()
     except SandboxError as error:
@@ -104,18 +183,22 @@ def _nsjail() -> Check:
     said = (done.stdout + done.stderr).strip()
     if "Usage" not in said:
         last = said.splitlines()[-1] if said else "it said nothing"
-        remedy = _library_remedy() if "shared libraries" in said else "install nsjail anew"
+        remedy = _library_remedy(machine) if "shared libraries" in said else "install nsjail anew"
         return Check("nsjail", False, f"{path} does not run: {last[:200]}", remedy)
     return Check("nsjail", True, str(path))
 
 
-def _library_remedy() -> str:
-    return (
-        "install libnl 3 with its route library (Debian, Ubuntu: apt-get install libnl-route-3-200)"
+def _library_remedy(machine: _Machine) -> str:
+    return "nsjail needs libnl 3 with its route library: " + machine.install(
+        debian="libnl-route-3-200",
+        fedora="libnl3",
+        arch="libnl",
+        alpine="libnl3",
+        suse="libnl3-200",
     )
 
 
-def _libraries() -> Check:
+def _libraries(machine: _Machine) -> Check:
     ldd = shutil.which("ldd")
     try:
         path = nsjail_path()
@@ -128,32 +211,18 @@ def _libraries() -> Check:
     )
     missing = [line.split()[0] for line in done.stdout.splitlines() if "not found" in line]
     if missing:
-        return Check("libraries", False, "missing: " + ", ".join(missing), _library_remedy())
+        return Check("libraries", False, "missing: " + ", ".join(missing), _library_remedy(machine))
     names = [
         line.split()[0] for line in done.stdout.splitlines() if "libnl" in line and "=>" in line
     ]
     return Check("libraries", True, ", ".join(names) or "nsjail needs no libnl")
 
 
-def _setting(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _user_namespaces() -> Check:
-    name = "user namespaces"
-    if _setting("/proc/sys/user/max_user_namespaces") == "0":
-        remedy = "sysctl -w user.max_user_namespaces=15000"
-        return Check(name, False, "user.max_user_namespaces is 0", remedy)
-    root = os.geteuid() == 0
-    if not root and _setting("/proc/sys/kernel/unprivileged_userns_clone") == "0":
-        remedy = "sysctl -w kernel.unprivileged_userns_clone=1, or run as root"
-        return Check(name, False, "kernel.unprivileged_userns_clone is 0", remedy)
+def _namespaces_forbidden() -> str | None:
+    """Tries to make namespaces: returns "" where it works, else why not; None: it was not tried."""
     unshare = shutil.which("unshare")
     if unshare is None:
-        return Check(name, None, "not tried: there is no unshare")
+        return None
     done = subprocess.run(
         [unshare, "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"],
         capture_output=True,
@@ -162,72 +231,115 @@ def _user_namespaces() -> Check:
         check=False,
     )
     if done.returncode == 0:
-        return Check(name, True, "may be made" + (" (as root)" if root else ""))
-    said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-    return Check(name, False, f"may not be made: {said[:200]}", _namespace_remedy())
+        return ""
+    return (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
 
 
-def _namespace_remedy() -> str:
-    if _in_container():
-        return (
-            "the container's profile forbids them: start it with --privileged, or with "
-            "--security-opt seccomp=unconfined --security-opt apparmor=unconfined "
-            "--security-opt systempaths=unconfined --cap-add SYS_ADMIN"
-        )
-    if _setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
+def _user_namespaces(machine: _Machine, forbidden: str | None) -> Check:
+    name = "user namespaces"
+    for kind in ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup"):
+        setting = f"user.max_{kind}_namespaces"
+        if machine.kernel_setting(setting) == "0":
+            return Check(name, False, f"{setting} is 0", f"sysctl -w {setting}=15000")
+    if machine.kernel_setting("kernel.unprivileged_userns_clone") == "0" and os.geteuid() != 0:
+        remedy = "sysctl -w kernel.unprivileged_userns_clone=1, or run as root"
+        return Check(name, False, "kernel.unprivileged_userns_clone is 0", remedy)
+    if forbidden is None:
+        return Check(name, None, "not tried: there is no unshare")
+    if not forbidden:
+        return Check(name, True, "may be made" + (" (as root)" if os.geteuid() == 0 else ""))
+    return Check(name, False, f"may not be made: {forbidden}", _namespace_remedy(machine))
+
+
+def _namespace_remedy(machine: _Machine) -> str:
+    if machine.container:
+        return _container_remedy()
+    if machine.restricts_userns:
         return _apparmor_remedy()
     return "allow user namespaces: sysctl -w user.max_user_namespaces=15000, or run as root"
 
 
-def _in_container() -> bool:
-    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
-        return True
-    # systemd-nspawn and podman say so in lower case.
-    return any(name in os.environ for name in ("container", "KUBERNETES_SERVICE_HOST"))
-
-
 def _apparmor_remedy() -> str:
     return (
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, give nsjail and unshare an "
-        "AppArmor profile with the rule 'userns,', or run as root"
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (a line in /etc/sysctl.d keeps "
+        "it), or give nsjail and unshare an AppArmor profile with the rule 'userns,', or run as "
+        "root"
     )
 
 
-def _apparmor() -> Check:
-    restricted = _setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1"
-    if not restricted:
-        return Check("apparmor", True, "does not restrict user namespaces")
-    if os.geteuid() == 0:
-        return Check("apparmor", None, "restricts user namespaces, but not root's")
-    detail = "restricts user namespaces of ordinary users (the default since Ubuntu 23.10)"
-    return Check("apparmor", False, detail, _apparmor_remedy())
+def _apparmor(machine: _Machine, forbidden: str | None) -> Check:
+    name = "apparmor"
+    if machine.kernel_setting("kernel.apparmor_restrict_unprivileged_userns") != "1":
+        return Check(name, True, "does not restrict user namespaces")
+    if not machine.restricts_userns:
+        return Check(name, None, "restricts user namespaces, but not root's")
+    detail = "restricts user namespaces of ordinary users, Ubuntu's default since 23.10"
+    if forbidden == "":
+        return Check(
+            name, None, f"{detail}; a profile lets unshare make them, nsjail needs one too"
+        )
+    return Check(name, False, detail, _apparmor_remedy())
 
 
-def _unshare() -> Check:
+def _container(machine: _Machine, forbidden: str | None) -> Check:
+    kind = machine.container
+    if not kind:
+        return Check("container", True, "none")
+    if not forbidden:
+        return Check("container", None, f"{kind}, which lets namespaces be made")
+    if machine.is_filtered:
+        detail = f"{kind}: its seccomp profile lets nobody without CAP_SYS_ADMIN make namespaces"
+        return Check("container", False, detail, _container_remedy())
+    return Check("container", False, f"{kind} forbids namespaces", _container_remedy())
+
+
+def _container_remedy() -> str:
+    return (
+        "the container's profile forbids them: start it with --privileged, or with "
+        "--security-opt seccomp=unconfined --security-opt apparmor=unconfined "
+        "--security-opt systempaths=unconfined --cap-add SYS_ADMIN"
+    )
+
+
+def _unshare(machine: _Machine) -> Check:
     found = {name: shutil.which(name) for name in ("unshare", "mount", "sh")}
     missing = [name for name, path in found.items() if path is None]
     if missing:
-        remedy = "install util-linux (Debian, Ubuntu: apt-get install util-linux mount)"
+        remedy = machine.install(
+            debian="util-linux mount",
+            **dict.fromkeys(("fedora", "arch", "alpine", "suse"), "util-linux"),
+        )
         return Check("unshare", False, "missing: " + ", ".join(missing), remedy)
     return Check("unshare", True, str(found["unshare"]))
 
 
-def _cgroups() -> Check:
-    name = "cgroups"
-    if Path("/sys/fs/cgroup/cgroup.controllers").is_file():
-        found = "version 2"
-    elif Path("/sys/fs/cgroup/memory").is_dir():
-        found = "version 1"
+def _cgroups(machine: _Machine) -> Check:
+    """Never fails: a program is one process that can make no other, its own limits bound it."""
+    place = find_place(machine.root)
+    version = f"version {place.version}" if place.version else "none"
+    missing = {"memory", "pids"} - place.controllers
+    capped = {"memory": "memory", "pids": "number of processes"}
+    if not missing:
+        detail = f"{version}: the memory and number of processes of each worker are capped"
+        return Check("cgroups", True, detail)
+    lost = " and ".join(capped[name] for name in sorted(missing))
+    detail = f"{version}: the {lost} of a worker as a whole has no cap; each run's own limits hold"
+    if place.why:
+        detail += f"; {place.why}"
+    if not place.version:
+        return Check("cgroups", None, detail)
+    if machine.container:
+        remedy = "start the container with --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup:rw"
+    elif place.version == 2:
+        remedy = (
+            "systemd-run --user --scope -p Delegate=yes COMMAND hands a part of them to COMMAND"
+        )
     else:
-        found = "none"
-    detail = (
-        f"{found}; none needed: a run is one process that can make no other, so that its address "
-        "space bounds its memory; only the sum over all workers has no cap of its own"
-    )
-    return Check(name, None, detail)
+        remedy = "run as root, or have root make a group that is yours and start in it"
+    return Check("cgroups", None, detail, remedy)
 
 
-def _real_runs() -> list[Check]:
+def _real_runs(machine: _Machine) -> list[Check]:
     from . import make_sandbox
 
     started = time.perf_counter()
@@ -237,8 +349,10 @@ def _real_runs() -> list[Check]:
         said = str(error)
         detail, _, remedy = said.rpartition("; ")
         if "namespaces" in remedy or "doctor" in remedy:
-            remedy = _namespace_remedy()
-        return [Check("worker", False, (detail or said)[:400], remedy or _namespace_remedy())]
+            remedy = _namespace_remedy(machine)
+        return [
+            Check("worker", False, (detail or said)[:400], remedy or _namespace_remedy(machine))
+        ]
     took_ms = (time.perf_counter() - started) * 1000
     with sandbox:
         worker = Check("worker", True, f"started in {took_ms:.0f} ms")

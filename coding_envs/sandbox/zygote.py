@@ -39,6 +39,7 @@ from guest_protocol import (  # type: ignore[import-not-found]
     SETUP_FAILED,
     SIGNALED,
     STATUS,
+    STOPPED,
     WALL_LIMIT,
 )
 
@@ -260,7 +261,9 @@ def _watch(children: list[_Child], bare: bool) -> float | None:
             continue  # killed: its end is on the way
         left = child.deadline - time.monotonic()
         if left <= 0:
-            _kill(child, WALL_LIMIT, bare)
+            # Nothing in a pid namespace can stop its first process: somebody outside did.
+            stopped = os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
+            _kill(child, STOPPED if stopped else WALL_LIMIT, bare)
             continue
         if child.cpu_s > 0:
             try:  # MAKE_PROCESS_CPUCLOCK in the kernel's headers: the child's own processor clock

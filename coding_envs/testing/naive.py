@@ -34,8 +34,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import plain_data
+from ..errors import InvalidValueError
 from ..judge.compare import stdout_matches
-from ..problem import CallTest, CodeTest, Problem, StdioTest, Test
+from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest, Test
 from .conformance import Grader
 
 __all__ = ["NAIVE_GRADERS"]
@@ -67,7 +68,8 @@ def _check(problem: Problem, test: Test) -> str:
         parts = [repr(a) for a in test.args] + [f"{k}={v!r}" for k, v in test.kwargs.items()]
         entry = test.entry_point or problem.entry_point
         return f"assert {entry}({', '.join(parts)}) == {test.expected!r}\n"
-    assert isinstance(test, CodeTest), "the conformance suite has no interactive tests"
+    if isinstance(test, InteractiveTest):
+        raise InvalidValueError(f"problem {problem.uid} is interactive: naive graders are not")
     call = f"\n{test.check}({problem.entry_point})\n" if test.check else "\n"
     return f"{test.imports}\n{test.code}{call}"
 

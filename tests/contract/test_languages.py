@@ -8,6 +8,7 @@ import re
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from coding_envs.errors import (
     InvalidValueError,
     SandboxClosedError,
+    SandboxError,
     SandboxUnavailableError,
     UnknownNameError,
 )
@@ -361,6 +363,13 @@ JS_IDIOMS = [
         "require('assert').strictEqual(1, 1);\nconsole.log(require('util').inspect([1]), require('os').EOL === '\\n');",
         "[ 1 ] true\n",
     ),
+    Case(
+        "es_module",
+        "import { readFileSync } from 'fs';\nconsole.log(readFileSync(0, 'utf8').trim());",
+        "a\n",
+        "a\n",
+    ),
+    Case("top_level_return", "if (true) { console.log(1); return; }\nconsole.log(2);", "1\n"),
     Case("exit_zero", "console.log(1);\nprocess.exit(0);", "1\n"),
     Case(
         "own_files",
@@ -631,6 +640,26 @@ def test_native_workers_start_when_needed_and_end_with_the_sandbox() -> None:
     with pytest.raises(SandboxClosedError):
         sandbox.submit(program.run())
     sandbox.close()
+
+
+def test_a_forked_copy_of_the_sandbox_runs_nothing() -> None:
+    with make_sandbox("nsjail", workers=1) as sandbox:
+        read, write = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons': threads and forks
+            pid = os.fork()
+        if pid == 0:  # pragma: no cover -- another process
+            try:
+                sandbox.submit(NativeRun(command=("/bin/true",)))
+            except SandboxError as error:
+                os.write(write, str(error).encode())
+            finally:
+                os._exit(0)
+        os.close(write)
+        with os.fdopen(read, "rb") as said:
+            assert b"belongs to another process" in said.read()
+        os.waitpid(pid, 0)
+        assert sandbox.submit(Run("print(1)")).result(60).stdout == b"1\n"
 
 
 def test_a_native_worker_that_dies_is_replaced_and_its_run_repeated() -> None:

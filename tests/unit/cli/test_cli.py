@@ -434,9 +434,8 @@ def test_ctrl_c_ends_everything_with_130(tmp_path):
         start_new_session=True,
     )
     deadline = time.monotonic() + 30
-    while len(descendants(process.pid)) < 4 and time.monotonic() < deadline:
+    while len(started := descendants(process.pid)) < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
-    started = descendants(process.pid)
     assert len(started) >= 4
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
     out, err = process.communicate(timeout=20)
