@@ -241,7 +241,7 @@ class _Judgement:
             problem, program, judge._recordings, judge._calls_of, scratch=scratch
         )
         self._results: list[RunResult] = []
-        self._runs = 0
+        self._runs = self._programs = 0  # so far; of the step that goes on
         self._compiles = False
         self._said = b""
         self._started = time.monotonic()
@@ -266,8 +266,8 @@ class _Judgement:
                 self._outcomes = [None] * len(runs)
                 self._compiles = any(isinstance(run, CompilerRun) for run in runs)
                 self._remaining = len(runs) + 1  # one for this thread, so that nothing recurses
+                self._programs = sum(isinstance(run, Run) for run in runs)
                 for index, run in enumerate(runs):
-                    self._runs += isinstance(run, Run) and not self._compiles
                     self._judge._start(run, functools.partial(self._done, index))
                 if not self._count_down():
                     return
@@ -302,6 +302,7 @@ class _Judgement:
             self._said = results[0].stderr
         else:
             self._results += results
+            self._runs += self._programs  # not those that the sandbox failed
         return results
 
     def _fail(self, status: Status, message: str) -> None:
