@@ -422,7 +422,7 @@ typedef struct {
     int count;
     /* The rollback executor: see _rollback.c. */
     PyObject *rollback; /* the module, or NULL: every run is forked */
-    int proc_fd;
+    int proc_fd, verify;
     PyObject *executor; /* NULL: none is alive */
     int executor_fd;
     uint64_t limits[4]; /* those that it was made with */
@@ -611,8 +611,8 @@ make_executor(Zygote *self, const Request *request)
         close(pair[0]);
         return NULL;
     }
-    self->executor = PyObject_CallMethod(self->rollback, "Executor", "iii", (int)pid, pair[0],
-                                         self->proc_fd);
+    self->executor = PyObject_CallMethod(self->rollback, "Executor", "iiii", (int)pid, pair[0],
+                                         self->proc_fd, self->verify);
     PyObject *fd = self->executor ? PyObject_CallMethod(self->executor, "fileno", NULL) : NULL;
     if (fd == NULL) {
         PyErr_Print(); /* into the worker's log */
@@ -755,10 +755,10 @@ take_request(Zygote *self, PyObject **result)
 }
 
 PyDoc_STRVAR(serve_doc,
-"serve(control, null_fd, bare, rollback=None, proc_fd=-1)\n--\n\n"
+"serve(control, null_fd, bare, rollback=None, proc_fd=-1, verify=False)\n--\n\n"
 "Serves runs until the host closes the control socket; see zygote.py.\n\n"
 "With the module `rollback`, and the folder of a procfs, runs that allow it share one process that\n"
-"is rolled back after each.\n\n"
+"is rolled back after each; `verify` compares all of its memory each time, for tests.\n\n"
 "Returns (flags, job) in each child; (FLAG_ROLLBACK, control socket) in a rollback executor, which\n"
 "then calls checkpoint() and read_job(); and None in the parent at the end.");
 
@@ -769,8 +769,8 @@ serve(PyObject *Py_UNUSED(module), PyObject *args)
     Zygote *self = &zygote;
     PyObject *rollback = Py_None, *result = NULL;
     self->proc_fd = -1;
-    if (!PyArg_ParseTuple(args, "iip|Oi", &self->control, &self->null_fd, &self->bare, &rollback,
-                          &self->proc_fd)) {
+    if (!PyArg_ParseTuple(args, "iip|Oip", &self->control, &self->null_fd, &self->bare, &rollback,
+                          &self->proc_fd, &self->verify)) {
         return NULL;
     }
     self->rollback = rollback == Py_None ? NULL : rollback;

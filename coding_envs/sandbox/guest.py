@@ -495,7 +495,7 @@ def main() -> None:
     rollback, proc, space = (None, -1, 0) if not proc_wanted else _take_proc()
     _libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: no core, no ptrace, no /proc/self/mem
     os.write(control, STATUS.pack(0, HELLO, 0, 0.0, 0.0, space))
-    request = zygote.serve(control, null, bare, rollback, proc)
+    request = zygote.serve(control, null, bare, rollback, proc, "--verify" in names)
     if request is None:
         return
     flags, job = request

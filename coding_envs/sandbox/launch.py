@@ -215,6 +215,8 @@ class NsjailLauncher:
         the first run.
       compiled: False does without the C extensions, as where none were built.
       rollback: False forks a process for every run; default: as the machine can.
+      verify: True compares all of a process's memory after each rollback, and ends the worker where
+        it differs: for tests.
 
     Attributes:
       rollback: True where runs may share a process that is rolled back after each.
@@ -228,7 +230,9 @@ class NsjailLauncher:
         *,
         compiled: bool = True,
         rollback: bool | None = None,
+        verify: bool = False,
     ) -> None:
+        self._verify = verify
         self._preload = dict(preload or {})
         self.groups = Groups()
         self._extensions = extension_paths() if compiled else {}
@@ -338,6 +342,7 @@ class NsjailLauncher:
         assert exe is not None
         numbers = [str(control.fileno()), str(memory)]
         switches = ["--proc"] if self.rollback else []
+        switches += ["--verify"] if self._verify else []
         guest = [f"{_GUEST_FOLDER}/guest.py", *numbers, *switches, *self._preload]
         text = to_textproto(
             replace(

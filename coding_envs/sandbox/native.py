@@ -275,6 +275,8 @@ class _Handed(Run):
 class _NativePool(WorkerPool):
     """A pool of native workers."""
 
+    _spares_own_signals = False  # its runs have no pid namespace
+
     def __init__(self, launcher: NativeLauncher, workers: int) -> None:
         self._native_launcher = launcher
         self._included: collections.Counter[str] = collections.Counter()
@@ -305,15 +307,13 @@ class _NativePool(WorkerPool):
     ) -> None:
         super()._launch_one(worker, _Handed.of(run), code, joined)
 
-    def _finish(self, worker: Worker) -> None:
-        super()._finish(worker)
-        task, result = self._done[-1]
+    def _settle(self, task: Task, result: RunResult) -> None:
         for one in (result, result.peer):
             failed = one.message("setup_error") if one is not None else None
             if failed is not None:  # said before anything of the run's was executed: it is true
-                self._done.pop()
                 task.tell(SandboxError(f"a command could not be run: {failed}"))
-                break
+                return
+        super()._settle(task, result)
 
 
 class NativeSandbox(WorkerPool):

@@ -83,6 +83,8 @@ class WorkerPool(Sandbox):
       SandboxUnavailableError: the first worker did not start; says why.
     """
 
+    _spares_own_signals = True  # in a pid namespace, nobody kills or stops its first process
+
     def __init__(self, launcher: Launcher, workers: int = 1) -> None:
         if workers < 1:
             raise ValueError(f"workers must be >= 1, got {workers}")
@@ -483,7 +485,8 @@ class WorkerPool(Sandbox):
         assert task is not None
         actives = list(worker.actives.values())
         worker.actives, worker.task = {}, None
-        if worker.isolated and task.tries < _TRIES and any(map(_is_disturbed, actives)):
+        doubtful = worker.isolated and self._spares_own_signals and task.tries < _TRIES
+        if doubtful and any(map(_is_disturbed, actives)):
             for active in actives:
                 self._result(worker, active)  # which is nobody's
             with self._lock:
@@ -492,6 +495,9 @@ class WorkerPool(Sandbox):
         result, *others = [self._result(worker, active) for active in actives]
         if others:
             result = replace(result, peer=others[0])
+        self._settle(task, result)
+
+    def _settle(self, task: Task, result: RunResult) -> None:
         self._done.append((task, result))
 
     def _result(self, worker: Worker, active: Active) -> RunResult:

@@ -69,7 +69,12 @@ def settle(_objects: list[object]) -> None:
 
 
 def serve(
-    control_fd: int, null_fd: int, bare: bool, _rollback: None = None, _proc_fd: int = -1
+    control_fd: int,
+    null_fd: int,
+    bare: bool,
+    _rollback: None = None,
+    _proc_fd: int = -1,
+    _verify: bool = False,
 ) -> tuple[int, bytes] | None:
     """Serves runs until the host closes the control socket.
 
@@ -77,7 +82,7 @@ def serve(
       control_fd: the control socket, SOCK_SEQPACKET.
       null_fd: /dev/null, the standard input of runs without one.
       bare: True makes ordinary children, without any isolation.
-      _rollback, _proc_fd: only for the extension.
+      _rollback, _proc_fd, _verify: only for the extension.
 
     Returns:
       In each child (flags of the request, job); in the parent None, when the host is gone.
