@@ -134,9 +134,14 @@ def _arguments_of(name: str, line: str) -> tuple[Any, ...]:
 
 
 class _Recorder:
-    """Notes calls and makes them, on the reference."""
+    """Notes calls and makes them, on the reference.
 
-    def __init__(self) -> None:
+    Args:
+      apart: True where the reference has a module to itself; False where it shares the test's.
+    """
+
+    def __init__(self, *, apart: bool) -> None:
+        self.apart = apart
         self.made: list[list[Any]] = []
         self.functions: dict[str, Any] = {}
         self.names: dict[str, Any] = {}
@@ -271,9 +276,12 @@ def _run_test(spec: dict[str, Any], test: dict[str, Any], answers: _Answers | _R
     if test.get("function"):
         _run_function(spec, test, answers)
         return
-    answers.names = names = _namespace(spec, test)
     entry, check = spec["entry_point"], test.get("check", "")
-    if isinstance(answers, _Recorder):
+    if isinstance(answers, _Recorder) and answers.apart:
+        # In a module of its own, where the entry point is itself: a recursion is not the test's.
+        answers.functions[entry] = eval(entry, _namespace(spec, test))
+    answers.names = names = _namespace(spec, test)
+    if isinstance(answers, _Recorder) and not answers.apart:
         answers.functions[entry] = eval(entry, names)
     proxy = _Proxy(answers, entry, _looks_at_arguments(test["code"], entry, check))
     if entry.isidentifier():
@@ -436,18 +444,27 @@ def record(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """
     records: list[dict[str, Any]] = []
     for test in spec["tests"]:
-        recorder = _Recorder()
-        uncrossable, line = False, ""
-        try:
-            _run_test(spec, test, recorder)
-        except plain_data.PlainDataError:
-            uncrossable = True
-        except (Exception, SystemExit, _TestError) as error:
-            line = _one_line(error)  # what was recorded so far still saves rounds
-        report = {"calls": recorder.made, "uncrossable": uncrossable, "error": line}
-        report["objects"] = bool(test.get("function")) and _has_objects(recorder.names)
+        report = _record_one(spec, test, apart=True)
+        if report["error"] or report["uncrossable"]:
+            # Perhaps only because classes of the reference are not those of the test's module.
+            together = _record_one(spec, test, apart=False)
+            report = report if together["error"] or together["uncrossable"] else together
         records.append(report)
     return records
+
+
+def _record_one(spec: dict[str, Any], test: dict[str, Any], *, apart: bool) -> dict[str, Any]:
+    recorder = _Recorder(apart=apart)
+    uncrossable, line = False, ""
+    try:
+        _run_test(spec, test, recorder)
+    except plain_data.PlainDataError:
+        uncrossable = True
+    except (Exception, SystemExit, _TestError) as error:
+        line = _one_line(error)  # what was recorded so far still saves rounds
+    report = {"calls": recorder.made, "uncrossable": uncrossable, "error": line}
+    report["objects"] = bool(test.get("function")) and _has_objects(recorder.names)
+    return report
 
 
 def replay(spec: dict[str, Any], outcomes: list[Any]) -> list[dict[str, Any]]:

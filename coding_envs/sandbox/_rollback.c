@@ -30,7 +30,6 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdbool.h>
@@ -513,7 +512,7 @@ typedef struct {
     const char *spent; /* why it can run no more */
     bool look_at_fds, verify;
     unsigned long dirty_pages, runs;
-    bool running;
+    bool running, stopped; /* stopped: at the end of a run, not rolled back yet */
     int64_t cpu_before, cpu_limit, began, deadline;
     struct rusage usage; /* of all runs, once it is dead */
     Phases phases;
@@ -1633,8 +1632,10 @@ static PyObject *executor_begin(Executor *self, PyObject *args)
     double cpu_s, wall_s;
     if (!PyArg_ParseTuple(args, "(iiii)dd", &fds[0], &fds[1], &fds[2], &fds[3], &cpu_s, &wall_s))
         return NULL;
-    if (self->spent != NULL || self->pid <= 0 || self->running) {
-        PyErr_SetString(PyExc_RuntimeError, self->running ? "a run is on" : "it is spent");
+    if (self->spent != NULL || self->pid <= 0 || self->running || self->stopped) {
+        PyErr_SetString(PyExc_RuntimeError, self->running   ? "a run is on"
+                                            : self->stopped ? "it is not restored"
+                                                            : "it is spent");
         return NULL;
     }
     self->began = now();
@@ -1654,7 +1655,7 @@ static int64_t cpu_used(const struct rusage *usage)
            ((int64_t)usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1000;
 }
 
-/* Ends the run, as `how` and `value` say: rolls it back, or kills the executor. */
+/* Ends the run, as `how` and `value` say: the executor is stopped, or dead where it is spent. */
 static PyObject *finish(Executor *self, enum how how, int value)
 {
     unsigned long resident = 0;
@@ -1662,23 +1663,41 @@ static PyObject *finish(Executor *self, enum how how, int value)
     int64_t cpu = self->pid > 0 ? cpu_time(self->pid) : cpu_used(&self->usage);
     cpu -= self->cpu_before;
 
-    Py_BEGIN_ALLOW_THREADS
     self->running = false;
     self->phases.run = wall;
     self->runs++;
     if (self->spent == NULL) {
         pages_of(self, &resident);
-        const char *why = roll_back(self);
-        if (why != NULL)
-            spend(self, why);
-    }
-    if (self->spent != NULL)
+        self->stopped = true;
+    } else {
+        Py_BEGIN_ALLOW_THREADS
         kill_executor(self);
-    Py_END_ALLOW_THREADS
-
+        Py_END_ALLOW_THREADS
+    }
     uint64_t bytes = self->spent ? (uint64_t)self->usage.ru_maxrss * 1024 : resident * PAGE;
     return Py_BuildValue("(iiddK)", (int)how, value, (double)cpu / 1e9, (double)wall / 1e9,
                          (unsigned long long)bytes);
+}
+
+PyDoc_STRVAR(restore_doc,
+"restore() -> None\n\n"
+"After a run has ended: rolls the executor back, or kills it and sets `spent` where that cannot be.\n"
+"Apart from step(), so that somebody else can look at the run's results meanwhile.");
+
+static PyObject *executor_restore(Executor *self, PyObject *unused)
+{
+    (void)unused;
+    if (self->stopped) {
+        self->stopped = false;
+        Py_BEGIN_ALLOW_THREADS
+        const char *why = roll_back(self);
+        if (why != NULL) {
+            spend(self, why);
+            kill_executor(self);
+        }
+        Py_END_ALLOW_THREADS
+    }
+    Py_RETURN_NONE;
 }
 
 static PyObject *lose(Executor *self)
@@ -1701,7 +1720,8 @@ PyDoc_STRVAR(step_doc,
 "step() -> (how, value, cpu_s, wall_s, resident_bytes) | None\n\n"
 "Sees to what the executor has stopped for; None while the run goes on, else how it ended.\n\n"
 "`how` is EXITED (value: the code), SIGNALED (value: the signal), CPU_LIMIT, WALL_LIMIT or\n"
-"INTERRUPTED. Afterwards `spent` says why the executor is dead and must be replaced, or is None.");
+"INTERRUPTED. Then restore() is to be called; afterwards `spent` says why the executor is dead and\n"
+"must be replaced, or is None.");
 
 static PyObject *executor_step(Executor *self, PyObject *unused)
 {
@@ -1744,41 +1764,6 @@ static PyObject *executor_fileno(Executor *self, PyObject *unused)
     return PyLong_FromLong(self->signals);
 }
 
-PyDoc_STRVAR(run_doc,
-"run(fds, cpu_s, wall_s, interrupt=-1) -> (how, value, cpu_s, wall_s, resident_bytes)\n\n"
-"begin() and step() until the run has ended, or the descriptor `interrupt` can be read.");
-
-static PyObject *executor_run(Executor *self, PyObject *args)
-{
-    PyObject *fds, *result;
-    double cpu_s, wall_s;
-    int interrupt = -1;
-    if (!PyArg_ParseTuple(args, "Odd|i", &fds, &cpu_s, &wall_s, &interrupt))
-        return NULL;
-    PyObject *begun = PyObject_CallMethod((PyObject *)self, "begin", "Odd", fds, cpu_s, wall_s);
-    if (begun == NULL)
-        return NULL;
-    Py_DECREF(begun);
-    for (;;) {
-        int count;
-        int64_t left = time_left(self);
-        left = left > 0 ? left : 0;
-        struct timespec wait = {left / 1000000000, left % 1000000000};
-        struct pollfd ready[2] = {{self->signals, POLLIN, 0}, {interrupt, POLLIN, 0}};
-        Py_BEGIN_ALLOW_THREADS
-        count = ppoll(ready, 2, &wait, NULL);
-        Py_END_ALLOW_THREADS
-        if (count < 0 && (errno != EINTR || PyErr_CheckSignals() != 0))
-            return errno == EINTR ? NULL : lose(self);
-        if (count > 0 && ready[1].revents)
-            return executor_interrupt(self, NULL);
-        result = executor_step(self, NULL);
-        if (result != Py_None)
-            return result;
-        Py_DECREF(result);
-    }
-}
-
 static PyObject *executor_close(Executor *self, PyObject *unused)
 {
     (void)unused;
@@ -1818,9 +1803,9 @@ static PyObject *executor_get_dirty_pages(Executor *self, void *unused)
 }
 
 static PyMethodDef executor_methods[] = {
-    {"run", (PyCFunction)executor_run, METH_VARARGS, run_doc},
     {"begin", (PyCFunction)executor_begin, METH_VARARGS, begin_doc},
     {"step", (PyCFunction)executor_step, METH_NOARGS, step_doc},
+    {"restore", (PyCFunction)executor_restore, METH_NOARGS, restore_doc},
     {"interrupt", (PyCFunction)executor_interrupt, METH_NOARGS,
      "Ends the run, as step() would when a limit is reached."},
     {"left", (PyCFunction)executor_left, METH_NOARGS,

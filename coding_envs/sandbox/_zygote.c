@@ -664,8 +664,10 @@ follow_run(Zygote *self, const char *how)
     told.peak = peak;
     Py_DECREF(result);
     self->running = 0;
-    int failed = tell(self, &told);
-    PyObject *spent = PyObject_GetAttrString(self->executor, "spent");
+    int failed = tell(self, &told); /* the host goes on while the executor is rolled back */
+    PyObject *restored = PyObject_CallMethod(self->executor, "restore", NULL);
+    PyObject *spent = restored ? PyObject_GetAttrString(self->executor, "spent") : NULL;
+    Py_XDECREF(restored);
     if (spent == Py_None) {
         self->credit += self->credit < CREDIT_MOST;
     }

@@ -1,4 +1,4 @@
-"""Finds words in a program's text: a guess, made once per run, at what it will do."""
+"""Finds names in a program's text: a guess, made once per run, at what it will do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ __all__ = ["WordFinder"]
 
 
 class WordFinder:
-    """Tells whether a text has one of some words in it, as a word of its own.
+    """Tells whether a program may use one of some names.
+
+    A word that stands before another one is none of Python's, such as `open` in "each open brace";
+    where it is imported (`import os as o`, `from os import path`), it is.
 
     Args:
       words: identifiers.
@@ -16,7 +19,8 @@ class WordFinder:
 
     def __init__(self, *words: str) -> None:
         self._words = words
-        self._pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
+        prose = r"(?! (?!(?:import|as|if|for|in|or|and)\b)[a-z])"
+        self._pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b{prose}")
 
     def __call__(self, text: str) -> bool:
         """Returns True where one of the words is there."""
