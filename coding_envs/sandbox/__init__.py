@@ -38,6 +38,7 @@ __all__ = [
     "Done",
     "Ended",
     "FakeSandbox",
+    "NativeSandbox",
     "Order",
     "Run",
     "RunResult",

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from coding_envs.judge import Judge
+from coding_envs.judge.judge import jail_modules
 from coding_envs.problem import CallTest, CodeTest, Limits, Problem, StdioTest
+from coding_envs.sandbox import NativeSandbox, WordFinder, pool
+from coding_envs.sandbox.launch import NsjailLauncher, rollback_obstacle
 from coding_envs.verdict import Status, Verdict
 
 SECRETS = {1: "s3cr3t-b41f", 2: "s3cr3t-07ce", 5: "s3cr3t-e9d2"}
@@ -49,10 +52,19 @@ PROBLEMS = _problems()
 RIGHT = dict.fromkeys(PROBLEMS, REFERENCE) | {"stdio": REFERENCE + "print(f(int(input())))"}
 
 
-@pytest.fixture(scope="session")
-def judge() -> Iterator[Judge]:
-    with Judge(workers=2) as made:
-        yield made
+@pytest.fixture(scope="session", params=["forked", "rolled back"])
+def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
+    """Judges by each way of running programs; one that is rolled back gets all that may be."""
+    obstacle = rollback_obstacle() if request.param == "rolled back" else None
+    if obstacle is not None:
+        pytest.skip(f"no rollback here: {obstacle}")
+    guess, pool._SPENDS = pool._SPENDS, WordFinder()
+    try:
+        launcher = NsjailLauncher(jail_modules(), rollback=request.param == "rolled back")
+        with NativeSandbox(launcher, 2) as sandbox, Judge(sandbox=sandbox) as made:
+            yield made
+    finally:
+        pool._SPENDS = guess
 
 
 @pytest.fixture

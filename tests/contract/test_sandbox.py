@@ -24,6 +24,8 @@ from coding_envs.sandbox import (
     UnsafeSandboxWarning,
     make_sandbox,
 )
+from coding_envs.sandbox.launch import NsjailLauncher
+from coding_envs.sandbox.pool import WorkerPool
 
 NSJAIL = pytest.param("nsjail", marks=pytest.mark.nsjail)
 
@@ -33,10 +35,20 @@ def make(backend: str) -> Sandbox:
         return FakeSandbox(lambda run: RunResult(Ended.EXITED, exit_code=0, stdout=run.stdin))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnsafeSandboxWarning)
+        if backend in WAYS:
+            return WorkerPool(NsjailLauncher(**WAYS[backend]), 2)
         return make_sandbox(backend, workers=2)
 
 
-@pytest.fixture(scope="module", params=[NSJAIL, "unsafe"])
+# How a worker may serve its runs, beside what this machine takes by itself.
+WAYS: dict[str, dict[str, bool]] = {
+    "nsjail-forks": {"rollback": False},
+    "nsjail-without-extension": {"compiled": False},
+}
+JAILS = [NSJAIL, *(pytest.param(name, marks=pytest.mark.nsjail) for name in WAYS)]
+
+
+@pytest.fixture(scope="module", params=[*JAILS, "unsafe"])
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     with make(request.param) as made:
         yield made
