@@ -16,7 +16,7 @@ from pathlib import Path
 from ..errors import SandboxError
 from ..problem import Limits
 from .cgroups import find_place
-from .launch import nsjail_path
+from .launch import extension_paths, nsjail_path, rollback_obstacle
 from .run import Call, Ended, Run, Sandbox
 
 __all__ = ["Check", "diagnose", "look_at_machine"]
@@ -138,7 +138,7 @@ def look_at_machine(root: Path = Path("/")) -> list[Check]:
     checks = [_system(), _python(), _kernel(), _nsjail(machine), _libraries(machine)]
     forbidden = _namespaces_forbidden()
     checks += [_user_namespaces(machine, forbidden), _apparmor(machine, forbidden)]
-    checks += [_container(machine, forbidden), _unshare(machine), _cgroups(machine)]
+    checks += [_container(machine, forbidden), _unshare(machine), _cgroups(machine), _speed()]
     return checks
 
 
@@ -311,6 +311,19 @@ def _unshare(machine: _Machine) -> Check:
         )
         return Check("unshare", False, "missing: " + ", ".join(missing), remedy)
     return Check("unshare", True, str(found["unshare"]))
+
+
+def _speed() -> Check:
+    """Which of the ways to serve runs is taken; all are safe, see docs/sandbox.md."""
+    if "_zygote" not in extension_paths():
+        detail = "the C extensions are missing: a run costs three times what it could"
+        return Check(
+            "speed", None, detail, "install a C compiler and Python's headers, install again"
+        )
+    obstacle = rollback_obstacle()
+    if obstacle is not None:
+        return Check("speed", None, f"every run is forked, not rolled back: {obstacle}")
+    return Check("speed", True, "runs share a process that is rolled back after each")
 
 
 def _cgroups(machine: _Machine) -> Check:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from coding_envs.sandbox import doctor
 from coding_envs.sandbox.doctor import Check, diagnose, look_at_machine
 
 NAMES = [
     *("system", "python", "kernel", "nsjail", "libraries", "user namespaces", "apparmor"),
-    *("container", "unshare", "cgroups", "worker", "program", "isolation", "latency"),
+    *("container", "unshare", "cgroups", "speed", "worker", "program", "isolation", "latency"),
 ]
 
 
@@ -217,3 +218,16 @@ def test_how_a_missing_library_is_installed(
     check = examine({"etc/os-release": release})["nsjail"]
     assert check.ok is False
     assert command in check.remedy
+
+
+def test_what_is_slower_than_it_could_be_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def speed() -> Check:
+        return next(c for c in look_at_machine() if c.name == "speed")
+
+    monkeypatch.setattr(doctor, "rollback_obstacle", lambda: "it needs Linux 6.11, this is 5.15")
+    check = speed()
+    assert (check.ok, check.remedy) == (None, "")
+    assert "forked" in check.detail
+    assert "6.11" in check.detail
+    monkeypatch.setattr(doctor, "extension_paths", dict)
+    assert "C compiler" in speed().remedy
