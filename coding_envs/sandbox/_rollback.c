@@ -740,7 +740,8 @@ static enum next follow(Executor *self, enum how *how, int *value)
                 *value = stopped_by;
                 return ENDED;
             }
-            signal_number = stopped_by;
+            /* The first process of a pid namespace cannot stop itself, unless it is traced. */
+            signal_number = stopped_by == SIGSTOP ? 0 : stopped_by;
         }
         if (trace(request, tid, 0, (uintptr_t)signal_number) != 0 && errno != ESRCH)
             return LOST;

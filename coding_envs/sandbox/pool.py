@@ -79,6 +79,9 @@ class WorkerPool(Sandbox):
       launcher: starts a worker.
       workers: how many; each serves one run at a time.
 
+    Attributes:
+      spends: guesses of a program whether a process that is rolled back would not survive it.
+
     Raises:
       SandboxUnavailableError: the first worker did not start; says why.
     """
@@ -89,6 +92,7 @@ class WorkerPool(Sandbox):
         if workers < 1:
             raise ValueError(f"workers must be >= 1, got {workers}")
         self._launcher = launcher
+        self.spends: Callable[[str], bool] = _SPENDS
         self._count = workers
         self._owner = os.getpid()
         self._lock = threading.Lock()
@@ -299,10 +303,9 @@ class WorkerPool(Sandbox):
         answered = functools.partial(self._on_compiled, worker, task)
         self._ask(worker, _COMPILER, payload, _COMPILE_S, answered)
 
-    @staticmethod
-    def _may_share(run: Run) -> bool:
+    def _may_share(self, run: Run) -> bool:
         """Returns True where a process that is rolled back after the run will probably do."""
-        return not run.scratch and not _SPENDS(run.source)
+        return not run.scratch and not self.spends(run.source)
 
     def _on_compiled(self, worker: Worker, task: Task, reply: bytes | None) -> None:
         run = task.run

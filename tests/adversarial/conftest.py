@@ -10,7 +10,7 @@ import pytest
 from coding_envs.judge import Judge
 from coding_envs.judge.judge import jail_modules
 from coding_envs.problem import CallTest, CodeTest, Limits, Problem, StdioTest
-from coding_envs.sandbox import NativeSandbox, WordFinder, pool
+from coding_envs.sandbox import NativeSandbox, WordFinder
 from coding_envs.sandbox.launch import NsjailLauncher, rollback_obstacle
 from coding_envs.verdict import Status, Verdict
 
@@ -58,13 +58,10 @@ def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
     obstacle = rollback_obstacle() if request.param == "rolled back" else None
     if obstacle is not None:
         pytest.skip(f"no rollback here: {obstacle}")
-    guess, pool._SPENDS = pool._SPENDS, WordFinder()
-    try:
-        launcher = NsjailLauncher(jail_modules(), rollback=request.param == "rolled back")
-        with NativeSandbox(launcher, 2) as sandbox, Judge(sandbox=sandbox) as made:
-            yield made
-    finally:
-        pool._SPENDS = guess
+    launcher = NsjailLauncher(jail_modules(), rollback=request.param == "rolled back")
+    with NativeSandbox(launcher, 2) as sandbox, Judge(sandbox=sandbox) as made:
+        sandbox.spends = WordFinder()
+        yield made
 
 
 @pytest.fixture

@@ -74,7 +74,8 @@ def test_every_exploit_wins_somewhere_or_is_an_attempt_on_the_machine():
 @pytest.mark.parametrize("name", [n for n in NAIVE_GRADERS if n != "pytest_exit"])
 def test_a_naive_grader_is_defeated_as_the_files_say(name):
     # Every fifth, each through the first grader that it names: all of them take minutes.
-    cases = [c for c in load_cases("exploits") if c.defeats[:1] == (name,)][::5]
+    named = [c for c in load_cases("exploits") if name in c.defeats]
+    cases = ([c for c in named if c.defeats[0] == name] or named)[::5]
     assert cases
     report = run_conformance(NAIVE_GRADERS[name], cases, jobs=2)
     assert [o.case.id for o in report.outcomes if o.got != "accepted"] == []

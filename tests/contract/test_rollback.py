@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from coding_envs.problem import Limits
-from coding_envs.sandbox import Ended, Run, RunResult
-from coding_envs.sandbox import pool as pool_module
+from coding_envs.sandbox import Ended, Run, RunResult, WordFinder
 from coding_envs.sandbox.launch import NsjailLauncher, rollback_obstacle
 from coding_envs.sandbox.pool import WorkerPool
 
@@ -26,12 +25,9 @@ WHERE = "import os\nprint(os.getpid(), len(os.listdir('/')))\n"
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[WorkerPool]:
     """One worker whose every run may be rolled back; a difference in memory would end it."""
-    guess, pool_module._SPENDS = pool_module._SPENDS, lambda text: False  # type: ignore[assignment]
-    try:
-        with WorkerPool(NsjailLauncher(verify=True), 1) as made:
-            yield made
-    finally:
-        pool_module._SPENDS = guess
+    with WorkerPool(NsjailLauncher(verify=True), 1) as made:
+        made.spends = WordFinder()
+        yield made
 
 
 def run(sandbox: WorkerPool, source: str, **more: object) -> RunResult:
