@@ -42,6 +42,7 @@ from guest_protocol import (  # type: ignore[import-not-found]
     LENGTH,
     MEMORY_BYTES,
     STATUS,
+    read_exactly,
 )
 
 # What programs commonly import: each costs its import once per worker instead of once per run.
@@ -336,23 +337,12 @@ def _serve_orders(data: bytes) -> int:
     answer = getattr(importlib.import_module(module), name)
     while True:
         try:
-            (size,) = LENGTH.unpack(_read_exactly(CHANNEL, LENGTH.size))
-            order = _read_exactly(CHANNEL, size)
+            (size,) = LENGTH.unpack(read_exactly(CHANNEL, LENGTH.size))
+            order = read_exactly(CHANNEL, size)
         except EOFError:
             return 0
         reply = answer(order)
         _write_all(CHANNEL, LENGTH.pack(len(reply)) + reply)
-
-
-def _read_exactly(fd: int, size: int) -> bytes:
-    parts = []
-    while size:
-        part = os.read(fd, min(size, 1 << 20))
-        if not part:
-            raise EOFError("the host closed the channel")
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
 
 
 # --- the worker ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ call. The memory's first eight bytes say how many follow. The host empties it af
 
 from __future__ import annotations
 
+import os
 import struct
 
 # Host -> guest: run number, what to do, flags, CPU seconds and wall seconds (0: no limit), then
@@ -38,3 +39,19 @@ FLAG_ROLLBACK = 32  # may run in a process that other runs have been in, rolled 
 MEMORY_BYTES = 1 << 18
 LENGTH = struct.Struct("<Q")
 MAX_FDS = 4
+
+
+def read_exactly(fd: int, size: int) -> bytes:
+    """Returns the next `size` bytes of a blocking descriptor.
+
+    Raises:
+      EOFError: it ended before.
+    """
+    parts = []
+    while size:
+        part = os.read(fd, min(size, 1 << 20))
+        if not part:
+            raise EOFError("the other side closed the channel")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -41,6 +41,7 @@ from guest_protocol import (  # type: ignore[import-not-found]
     STATUS,
     STOPPED,
     WALL_LIMIT,
+    read_exactly,
 )
 
 CLONE_PIDFD = 0x00001000
@@ -225,8 +226,9 @@ def _become_child(
             os._exit(1)
     # What fails from here on is the program's affair: too big for its memory, for one.
     try:
-        (size,) = LENGTH.unpack(_read_exactly(3, LENGTH.size))
-        return _read_exactly(3, size)
+        (size,) = LENGTH.unpack(read_exactly(3, LENGTH.size))
+        job: bytes = read_exactly(3, size)
+        return job
     except MemoryError:
         os.write(3, b'{"error": "MemoryError: the program does not fit into its memory"}\n')
         os._exit(1)
@@ -244,17 +246,6 @@ def _mount_scratch(size_bytes: int) -> None:
     options = f"size={size_bytes},nr_inodes=4096,mode=700".encode()
     if _libc.mount(b"none", SCRATCH.encode(), b"tmpfs", 6, options) != 0:  # nosuid, nodev
         raise OSError(ctypes.get_errno(), "mount: " + os.strerror(ctypes.get_errno()))
-
-
-def _read_exactly(fd: int, size: int) -> bytes:
-    parts = []
-    while size:
-        part = os.read(fd, min(size, 1 << 20))
-        if not part:
-            raise EOFError("the host closed the channel")
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
 
 
 def _watch(children: list[_Child], bare: bool) -> float | None:
