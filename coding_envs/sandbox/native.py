@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
+from . import seccomp
 from .launch import Launcher, NsjailLauncher, _bind, _reachable, python_in_jail
 from .pool import WorkerPool
 from .run import Run, RunResult
@@ -404,57 +405,20 @@ def _as_command(run: Run) -> NativeRun:
 
 # --- system calls --------------------------------------------------------------------------------
 
-_THREAD = 0x003D0F00
 _RUN = 0x1000 | 17  # CLONE_PIDFD, SIGCHLD
 _FOLDER = 0x00020000  # CLONE_NEWNS
 _COMPILER = 0x20000000 | _FOLDER  # CLONE_NEWPID
 _FORK, _SPAWN = 0x01200011, 0x00004111  # as the C library makes them
 
-_CALLS = """
-read write readv writev pread64 pwrite64 preadv pwritev lseek close close_range
-openat newfstat newfstatat statx faccessat faccessat2 getdents64 readlinkat getcwd chdir fchdir
-fcntl dup dup3 pipe2 ftruncate truncate fallocate fsync fdatasync fadvise64 sendfile64
-copy_file_range flock statfs fstatfs
-mkdirat unlinkat renameat renameat2 linkat symlinkat fchmod fchmodat fchown utimensat umask
-mmap munmap mprotect mremap brk madvise mincore msync
-rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack
-kill tgkill pidfd_open
-exit exit_group wait4 waitid set_tid_address set_robust_list get_robust_list rseq futex membarrier
-getpid getppid gettid getuid geteuid getgid getegid getresuid getresgid getgroups
-getpgid getsid setsid
-clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday times
-getitimer setitimer timer_create timer_settime timer_gettime timer_delete timer_getoverrun
-timerfd_create timerfd_settime timerfd_gettime
-getrlimit setrlimit prlimit64 getrusage sysinfo newuname getcpu
-sched_yield sched_getaffinity sched_getparam sched_getscheduler getpriority
-getrandom prctl capget capset seccomp
-ppoll pselect6 epoll_create1 epoll_ctl epoll_pwait eventfd2 signalfd4
-socketpair sendto recvfrom sendmsg recvmsg getsockopt getsockname getpeername shutdown
-mount memfd_create execve execveat
-"""
-
-_X86_64_CALLS = """
-open newstat newlstat access readlink pipe dup2 mkdir rmdir unlink rename link symlink chmod chown
-lchown getpgrp alarm pause time poll select epoll_create epoll_wait arch_prctl utime utimes
-futimesat getdents signalfd eventfd
-"""
-
 
 def _kafel_policy(*, compiles: bool) -> str:
     """Returns nsjail's list of allowed system calls; the guest denies more before it executes."""
-    names = _CALLS.split()
-    words: tuple[int, ...] = (_THREAD, _RUN)
-    if platform.machine() == "x86_64":
-        names += _X86_64_CALLS.split() + (["vfork", "fork"] if compiles else [])
+    names = [name for name in seccomp.calls_of_runs() if name not in ("mlock", "munlock")]
+    names += ["memfd_create", "execveat"]
+    words: tuple[int, ...] = (seccomp.THREAD_FLAGS, _RUN)
     if compiles:
-        words = (_THREAD, _RUN, _FORK, _SPAWN)
-    flags = " || ".join(f"clone_flags == {word}" for word in words)
-    # ioctl: terminal queries (isatty) and FIOCLEX/FIONBIO/FIONREAD, nothing else.
-    ioctl = " || ".join(f"cmd == {c}" for c in (0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451))
+        words += (_FORK, _SPAWN)
+        names += ["vfork", "fork"] if platform.machine() == "x86_64" else []
     # Both need the capability that a run has given up, unlike new user namespaces.
-    unshare = f"unshare_flags == {_COMPILER if compiles else _FOLDER}"
-    filtered = [f"clone {{ {flags} }}", f"ioctl {{ {ioctl} }}", f"unshare {{ {unshare} }}"]
-    allowed = ", ".join([*names, *filtered])
-    return (
-        f"POLICY runs {{ ALLOW {{ {allowed} }}, ERRNO(38) {{ clone3 }} }} USE runs DEFAULT ERRNO(1)"
-    )
+    unshare = f"unshare {{ unshare_flags == {_COMPILER if compiles else _FOLDER} }}"
+    return seccomp.policy_text(names, words, filtered=[unshare])

@@ -288,6 +288,7 @@ class WorkerPool(Sandbox):
         assert isinstance(run, Run)
         task.tries += 1
         worker.task = task
+        task.shares = worker.rolls_back and self._may_share(run)
         if run.peer is not None or len(run.source) > _MAX_COMPILED_CHARS:
             self._launch(worker, task, None)
             return
@@ -296,7 +297,7 @@ class WorkerPool(Sandbox):
             self._compiled.move_to_end(run.source)
             self._on_compiled(worker, task, known)
             return
-        if worker.rolls_back and self._may_share(run):
+        if task.shares:
             self._launch(worker, task, None)  # where the compiler is as warm as in its service
             return
         payload = run.source.encode("utf-8", "surrogatepass")
@@ -305,7 +306,7 @@ class WorkerPool(Sandbox):
 
     def _may_share(self, run: Run) -> bool:
         """Returns True where a process that is rolled back after the run will probably do."""
-        return not run.scratch and not self.spends(run.source)
+        return run.peer is None and not run.scratch and not self.spends(run.source)
 
     def _on_compiled(self, worker: Worker, task: Task, reply: bytes | None) -> None:
         run = task.run
@@ -360,7 +361,7 @@ class WorkerPool(Sandbox):
         theirs: list[int] = []
         flags = protocol.FLAG_SCRATCH if run.scratch else 0
         flags |= protocol.FLAG_MEMORY if active.memory else 0
-        if joined is None and worker.rolls_back and self._may_share(run):
+        if worker.task is not None and worker.task.shares:
             flags |= protocol.FLAG_ROLLBACK
         try:
             ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)

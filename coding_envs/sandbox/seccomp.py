@@ -10,10 +10,11 @@ start threads and never a process. `clone3` fails with ENOSYS, on which the C li
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 
-__all__ = ["kafel_policy"]
+__all__ = ["THREAD_FLAGS", "calls_of_runs", "kafel_policy", "policy_text"]
 
-_THREAD_FLAGS = 0x003D0F00
+THREAD_FLAGS = 0x003D0F00
 _RUN_FLAGS = 0x20000000 | 0x1000 | 17  # CLONE_NEWPID, CLONE_PIDFD, SIGCHLD
 _SCRATCH_RUN_FLAGS = _RUN_FLAGS | 0x00020000 | 0x08000000  # and CLONE_NEWNS, CLONE_NEWIPC
 
@@ -47,6 +48,9 @@ futimesat getdents signalfd eventfd
 """
 
 
+# Terminal queries (isatty) and FIOCLEX, FIONBIO, FIONREAD.
+_IOCTLS = (0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451)
+
 # What the tracer of a rollback executor needs. Its children, forked or traced, are denied all of
 # the calls by a filter of their own; the ioctls do nothing without its descriptors.
 _TRACER = "userfaultfd ptrace process_vm_readv process_vm_writev umount"
@@ -62,19 +66,40 @@ def kafel_policy(*, tracer: bool = False) -> str:
     Args:
       tracer: True adds what the tracer of a rollback executor needs.
     """
+    return policy_text(
+        [*calls_of_runs(), *(_TRACER.split() if tracer else ())],
+        (THREAD_FLAGS, _RUN_FLAGS, _SCRATCH_RUN_FLAGS),
+        ioctls=_TRACER_IOCTLS if tracer else (),
+    )
+
+
+def calls_of_runs() -> list[str]:
+    """Returns the calls that every kind of run may make, by Kafel's names."""
     names = _EVERYWHERE.split()
-    ioctls = [0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451]
-    if tracer:
-        names += _TRACER.split()
-        ioctls += _TRACER_IOCTLS
     if platform.machine() == "x86_64":
         names += _X86_64.split()
-    flags = " || ".join(
-        f"clone_flags == {word}" for word in (_THREAD_FLAGS, _RUN_FLAGS, _SCRATCH_RUN_FLAGS)
-    )
-    # ioctl: terminal queries (isatty) and FIOCLEX/FIONBIO/FIONREAD, nothing else.
-    ioctl = " || ".join(f"cmd == {c}" for c in ioctls)
-    allowed = ", ".join([*names, f"clone {{ {flags} }}", f"ioctl {{ {ioctl} }}"])
+    return names
+
+
+def policy_text(
+    names: Iterable[str],
+    clone_flags: Iterable[int],
+    *,
+    ioctls: Iterable[int] = (),
+    filtered: Iterable[str] = (),
+) -> str:
+    """Returns a policy as nsjail reads it.
+
+    Args:
+      names: calls that are allowed whatever their arguments.
+      clone_flags: the words of flags with which `clone` is.
+      ioctls: commands beyond the harmless ones.
+      filtered: further calls with their conditions, in Kafel.
+    """
+    flags = " || ".join(f"clone_flags == {word}" for word in clone_flags)
+    commands = " || ".join(f"cmd == {c}" for c in (*_IOCTLS, *ioctls))
+    allowed = [*names, f"clone {{ {flags} }}", f"ioctl {{ {commands} }}", *filtered]
     return (
-        f"POLICY runs {{ ALLOW {{ {allowed} }}, ERRNO(38) {{ clone3 }} }} USE runs DEFAULT ERRNO(1)"
+        f"POLICY runs {{ ALLOW {{ {', '.join(allowed)} }}, ERRNO(38) {{ clone3 }} }} "
+        "USE runs DEFAULT ERRNO(1)"
     )

@@ -41,6 +41,7 @@ class Task:
     done: Done
     begin: Callable[[], bool] | None = None  # returns False where nobody wants it any more
     tries: int = 0
+    shares: bool = False  # may run in a process that is rolled back
 
     def wanted(self) -> bool:
         """Returns False where it has been cancelled; it cannot be from now on."""
