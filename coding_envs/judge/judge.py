@@ -44,8 +44,11 @@ _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
 # get a scratch folder of their own, which costs a mount; the others run without any.
 _WRITES_FILES = WordFinder(
-    *("open", "FileIO", "FileHandler", "tempfile", "shutil", "pathlib", "mkdir", "makedirs"),
-    *("mkfifo", "symlink", "sqlite3", "shelve", "dbm", "zipfile", "tarfile", "gzip", "bz2", "lzma"),
+    *("open", "FileIO", "FileHandler", "mkdir", "makedirs", "mkfifo", "symlink"),
+    modules=(
+        *("tempfile", "shutil", "pathlib", "sqlite3", "shelve", "dbm", "zipfile", "tarfile"),
+        *("gzip", "bz2", "lzma"),
+    ),
 )
 
 _Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
