@@ -50,8 +50,8 @@ _SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
 _PIPE = os.O_CLOEXEC | os.O_NONBLOCK
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _EXTRA_MESSAGES = 8  # of a run, beyond one per call
-# What a program imports that leaves something in the kernel: a process that is rolled back would not
-# survive it, which costs more than a fork. A guess, for speed alone.
+# What a program imports that leaves something in the kernel: a process that is rolled back would
+# not survive it, which costs more than a fork. A guess, for speed alone.
 _SPENDS = WordFinder(
     modules=(
         *("threading", "_thread", "signal", "asyncio", "concurrent", "multiprocessing"),
