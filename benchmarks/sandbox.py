@@ -290,7 +290,7 @@ def _single_numbers(
             goals.append(Goal(f"ms p99, one in flight{where}", "< 3.5", p99))
             ours.ask("start")  # imports what only the first start does
             for name, want, what in (
-                ("MB private memory of a worker", "< 8", "private_mb"),
+                ("MB memory of a worker's own", "< 25", "private_mb"),
                 ("ms to start a judge and its worker", "< 80", "start"),
                 ("ms from kill -9 to the next verdict", "< 120", "recovery_ms"),
             ):

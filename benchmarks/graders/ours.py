@@ -17,7 +17,7 @@ from coding_envs.data.humaneval import problem_from_row
 from .contract import Grader
 from .corpus import Task
 
-__all__ = ["CodingEnvs", "private_bytes", "processes_of", "start_ms"]
+__all__ = ["CodingEnvs", "own_bytes", "processes_of", "start_ms"]
 
 
 class CodingEnvs(Grader):
@@ -61,9 +61,9 @@ class CodingEnvs(Grader):
         return took_ms
 
     def private_mb(self) -> float:
-        """Returns the private memory of one worker, all its processes together."""
+        """Returns the memory that one worker has for itself, all its processes together."""
         pid = self._worker_pids()[0]
-        return sum(map(private_bytes, processes_of(pid))) / 1e6
+        return sum(map(own_bytes, processes_of(pid))) / 1e6
 
     def _worker_pids(self) -> list[int]:
         return self.judge._sandbox.worker_pids()  # type: ignore[attr-defined]
@@ -96,7 +96,10 @@ def processes_of(pid: int) -> list[int]:
     return [pid, *(p for child in children for p in processes_of(int(child)))]
 
 
-def private_bytes(pid: int) -> int:
-    """Returns what of a process's memory no other process shares."""
+def own_bytes(pid: int) -> int:
+    """Returns a process's share of the memory that is no file's: what n processes share, by n each.
+
+    So that the sum over a worker counts what its processes share among each other, once.
+    """
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return 1024 * sum(map(int, re.findall(r"^Private_\w+:\s+(\d+) kB", text, re.MULTILINE)))
+    return 1024 * sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB", text, re.MULTILINE)))

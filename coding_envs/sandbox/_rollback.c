@@ -477,7 +477,7 @@ enum how { EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, INTERRUPTED };
 
 typedef struct {
     uintptr_t start, end;
-    char *copy; /* the snapshot's contents, or NULL where there are none to keep */
+    char *copy; /* where the snapshot's contents belong, or NULL where none are to be kept */
     bool readable, writable;
     bool fixed;     /* the kernel's own (vdso, vvar), which cannot be registered */
     bool shared;    /* a file that is mapped for reading alone, which cannot be registered */
@@ -497,8 +497,9 @@ typedef struct {
     int sock, uffd, pagemap, maps, statm, status, fds, signals;
     Region *regions;
     size_t region_count;
-    char *copies; /* of all regions, one after the other */
+    char *copies; /* of all regions, one after the other; most pages are never there */
     size_t copies_bytes;
+    bool *in_image; /* of each page of the copies: it has to be fetched from the image before use */
     unsigned long pages_mapped, brk;
     struct user_regs_struct registers;
     char xstate[16384];
@@ -781,6 +782,71 @@ static int remote_call(Executor *self, long number, uintptr_t first, uintptr_t s
     return wait_here(self, &info);
 }
 
+/* --- the tracer's side: the image ------------------------------------------------------------- */
+
+/* A process that shares the tracer's memory as settle() found it, and does nothing for ever. What
+ * an executor has inherited is read from there when a run has written over it, which few pages
+ * ever are; to keep it costs the pages that the tracer itself writes later. Programs cannot name
+ * this process: like each of them, it has a pid namespace of its own. */
+static int image_memory = -1;
+
+/* The tracer's own memory: which pages are still as settle() found them. */
+static Executor base;
+static bool base_set;
+
+/* After a failed read from the image, which somebody has killed: later executors do without. */
+static const char *lose_image(void)
+{
+    base_set = false;
+    return "the image is lost";
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+#define IMAGE_FLAGS 0x20001011L /* CLONE_NEWPID | CLONE_PIDFD | SIGCHLD, as runs are made */
+
+/* Makes the image. The child works in registers alone, so that its memory stays as it is; no signal
+ * but SIGKILL reaches it, and nobody waits for its end. */
+static pid_t make_image(void)
+{
+    sigset_t all, before;
+    int pidfd = -1;
+    long result = SYS_clone;
+    sigfillset(&all);
+    if (sigprocmask(SIG_SETMASK, &all, &before) != 0)
+        return -1;
+    __asm__ volatile("xor %%esi, %%esi\n\t"
+                     "xor %%r10d, %%r10d\n\t"
+                     "xor %%r8d, %%r8d\n\t"
+                     "syscall\n\t"
+                     "test %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     "mov $-1, %%esi\n\t" /* close_range(0, ~0, 0) */
+                     "mov %[close_range], %%eax\n\t"
+                     "syscall\n\t"
+                     "mov %[pause], %%eax\n\t"
+                     "syscall\n\t"
+                     "mov %[exit], %%eax\n\t" /* not reached, unless pause is denied */
+                     "syscall\n"
+                     "1:"
+                     : "+a"(result)
+                     : "D"(IMAGE_FLAGS), "d"(&pidfd), [close_range] "i"(SYS_close_range), [pause] "i"(SYS_pause),
+                       [exit] "i"(SYS_exit)
+                     : "rcx", "rsi", "r8", "r10", "r11", "memory", "cc");
+    close_fd(&pidfd);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (result < 0) {
+        errno = (int)-result;
+        return -1;
+    }
+    return (pid_t)result;
+}
+
 /* --- the tracer's side: memory ---------------------------------------------------------------- */
 
 /* Adds the pages that `arg` tells of to the list. */
@@ -924,10 +990,10 @@ static const char *remove_foreign(Executor *self)
     return NULL;
 }
 
-/* Copies pages between the snapshot and the executor, many at a time. */
+/* Copies pages between this process and another, many at a time. */
 typedef struct {
-    Executor *self;
-    bool write; /* into the executor */
+    pid_t pid;
+    bool write; /* into the other */
     struct iovec ours[256], theirs[256];
     size_t count, bytes;
 } Transfer;
@@ -936,8 +1002,8 @@ static int transfer_flush(Transfer *t)
 {
     ssize_t done = 0;
     if (t->count > 0)
-        done = t->write ? process_vm_writev(t->self->pid, t->ours, t->count, t->theirs, t->count, 0)
-                        : process_vm_readv(t->self->pid, t->ours, t->count, t->theirs, t->count, 0);
+        done = t->write ? process_vm_writev(t->pid, t->ours, t->count, t->theirs, t->count, 0)
+                        : process_vm_readv(t->pid, t->ours, t->count, t->theirs, t->count, 0);
     bool complete = done == (ssize_t)t->bytes;
     t->count = t->bytes = 0;
     return complete ? 0 : -1;
@@ -951,9 +1017,35 @@ static int transfer_add(Transfer *t, char *ours, uintptr_t theirs, size_t size)
     return ++t->count == COUNT(t->ours) ? transfer_flush(t) : 0;
 }
 
+/* The first page of a region among those of the copies. */
+static size_t page_of(const Executor *self, const Region *region, uintptr_t address)
+{
+    return ((size_t)(region->copy - self->copies) + (address - region->start)) / PAGE;
+}
+
+/* Not with process_vm_readv, which would have the image copy what it shares. */
+static int read_image(uintptr_t address, void *to, size_t size)
+{
+    return pread(image_memory, to, size, (off_t)address) == (ssize_t)size ? 0 : -1;
+}
+
+/* Fetches from the image what it alone has of these pages of a region. */
+static int fetch(Executor *self, const Region *region, uintptr_t start, uintptr_t end)
+{
+    bool *in_image = self->in_image + page_of(self, region, start);
+    for (uintptr_t at = start, next; at < end; at = next) {
+        bool wanted = *in_image;
+        for (next = at; next < end && *in_image == wanted; next += PAGE)
+            *in_image++ = false;
+        if (wanted && read_image(at, region->copy + (at - region->start), next - at) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static const char *restore_written(Executor *self)
 {
-    Transfer transfer = {.self = self, .write = true};
+    Transfer transfer = {.pid = self->pid, .write = true};
     self->dirty_pages = 0;
     for (size_t i = 0; i < self->written_count; i++) {
         uintptr_t start = self->written[i].start, stop = self->written[i].end;
@@ -963,6 +1055,8 @@ static const char *restore_written(Executor *self)
             if (region == NULL || region->start > start || !region->writable)
                 return "a page was written that is not writable";
             uintptr_t end = stop < region->end ? stop : region->end;
+            if (fetch(self, region, start, end) != 0)
+                return lose_image();
             if (transfer_add(&transfer, region->copy + (start - region->start), start,
                              end - start) != 0)
                 return "its memory cannot be written";
@@ -979,11 +1073,6 @@ static int protect(Executor *self, uintptr_t start, uintptr_t end)
     return ioctl(self->uffd, UFFDIO_WRITEPROTECT, &ours) == 0 ? 0 : -1;
 }
 
-static uint8_t *heat_of(const Executor *self, const Region *region, uintptr_t address)
-{
-    return self->heat + ((size_t)(region->copy - self->copies) + (address - region->start)) / PAGE;
-}
-
 /* Protects the written pages again, but for the hot ones. */
 static int protect_cold(Executor *self)
 {
@@ -991,7 +1080,7 @@ static int protect_cold(Executor *self)
         uintptr_t at = self->written[i].start, stop = self->written[i].end, cold = at;
         while (at < stop) {
             const Region *region = region_at(self, at);
-            uint8_t *heat = heat_of(self, region, at);
+            uint8_t *heat = self->heat + page_of(self, region, at);
             uintptr_t end = stop < region->end ? stop : region->end;
             for (; at < end; at += PAGE, heat++) {
                 if (*heat == IS_HOT) {
@@ -1021,17 +1110,23 @@ static int protect_cold(Executor *self)
 /* Compares all memory that is kept with the executor's. */
 static const char *verify_memory(Executor *self)
 {
-    static char page[64 * 4096];
+    static char found[64 * PAGE], wanted[64 * PAGE];
     for (size_t i = 0; i < self->region_count; i++) {
         const Region *region = &self->regions[i];
         if (region->copy == NULL)
             continue;
-        for (uintptr_t at = region->start; at < region->end; at += sizeof page) {
-            size_t size = region->end - at < sizeof page ? region->end - at : sizeof page;
-            struct iovec ours = {page, size}, theirs = {(void *)at, size};
+        for (uintptr_t at = region->start; at < region->end; at += sizeof found) {
+            size_t size = region->end - at < sizeof found ? region->end - at : sizeof found;
+            const bool *in_image = self->in_image + page_of(self, region, at);
+            struct iovec ours = {found, size}, theirs = {(void *)at, size};
             if (process_vm_readv(self->pid, &ours, 1, &theirs, 1, 0) != (ssize_t)size)
                 return "unreadable";
-            if (memcmp(page, region->copy + (at - region->start), size) != 0)
+            if (memchr(in_image, true, size / PAGE) != NULL && read_image(at, wanted, size) != 0)
+                return "lost with the image";
+            for (size_t done = 0; done < size; done += PAGE)
+                if (!*in_image++)
+                    memcpy(wanted + done, region->copy + (at - region->start) + done, PAGE);
+            if (memcmp(found, wanted, size) != 0)
                 return "different";
         }
     }
@@ -1233,12 +1328,18 @@ static int send_layout(Executor *self)
     return send(self->sock, &layout, sizeof layout, MSG_NOSIGNAL) == sizeof layout ? 0 : -1;
 }
 
+static bool is_kept(const Executor *self, const Region *region)
+{
+    return region->readable && !region->fixed && !region->messages &&
+           (region->writable || self->verify);
+}
+
 /* Registers all mappings, or the `kept` ones alone, and protects them. */
 static int protect_regions(Executor *self, bool kept)
 {
     for (size_t i = 0; i < self->region_count; i++) {
         const Region *region = &self->regions[i];
-        if (region->fixed || (kept && region->copy == NULL))
+        if (region->fixed || (kept && !is_kept(self, region)))
             continue;
         struct uffdio_register ours = {
             .range = {region->start, region->end - region->start},
@@ -1274,68 +1375,20 @@ static int list_segments(Executor *self)
     return 0;
 }
 
-/* The copies of the executor before, whose pages need not be made anew. */
-static char *spare_copies;
-static size_t spare_bytes;
-
-static char *take_copies(size_t bytes)
-{
-    if (spare_copies != NULL && spare_bytes == bytes) {
-        char *spare = spare_copies;
-        spare_copies = NULL;
-        return spare;
-    }
-    char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED)
-        return NULL;
-    madvise(at, bytes, MADV_DONTFORK); /* a later fork need not copy its page tables */
-    return at;
-}
-
-static void leave_copies(char *copies, size_t bytes)
-{
-    if (spare_copies != NULL)
-        munmap(spare_copies, spare_bytes);
-    spare_copies = copies;
-    spare_bytes = bytes;
-}
-
-/* Makes a part of the copies zero, most of which has never been anything else. */
-static void clear(char *start, char *end)
-{
-    if (end - start > 16 * (ptrdiff_t)PAGE)
-        madvise(start, (size_t)(end - start), MADV_DONTNEED);
-    else
-        memset(start, 0, (size_t)(end - start));
-}
-
-static bool is_kept(const Executor *self, const Region *region)
-{
-    return region->readable && !region->fixed && !region->messages &&
-           (region->writable || self->verify);
-}
-
-/* The tracer's own memory, as settle() found it. What an executor has inherited unchanged need not
- * be read from it, which is most of the price of making one. */
-static Executor base;
-static bool base_set;
-
-/* Copies a region that was forked from the tracer's. A page is the base's if the tracer has not
+/* Copies a region that was forked from the tracer's. A page is the image's if the tracer has not
  * written it since, and if the executor has not: what it writes is its own alone. */
 static int copy_inherited(Executor *self, const Region *region, Transfer *transfer)
 {
-    enum { READ, INHERITED, EMPTY };
     size_t pages = (region->end - region->start) / PAGE;
     uint64_t *entries = malloc(pages * sizeof *entries);
-    uint8_t *from = calloc(pages, 1);
-    int result = entries == NULL || from == NULL ? -1 : 0;
+    bool *in_image = self->in_image + page_of(self, region, region->start);
+    int result = entries == NULL ? -1 : 0;
     for (size_t i = 0; result == 0 && i < base.region_count; i++) {
         const Region *old = &base.regions[i];
         uintptr_t start = old->start > region->start ? old->start : region->start;
         uintptr_t end = old->end < region->end ? old->end : region->end;
-        if (old->copy != NULL && old->anonymous == region->anonymous && start < end)
-            memset(from + (start - region->start) / PAGE, INHERITED, (end - start) / PAGE);
+        if (is_kept(&base, old) && old->anonymous == region->anonymous && start < end)
+            memset(in_image + (start - region->start) / PAGE, true, (end - start) / PAGE);
     }
     base.written_count = 0;
     if (result == 0 && (scan(&base, region->start, region->end, 0, PAGE_IS_WRITTEN) != 0 ||
@@ -1343,53 +1396,54 @@ static int copy_inherited(Executor *self, const Region *region, Transfer *transf
                              PAGE_IS_WPALLOWED) != 0))
         result = -1;
     for (size_t i = 0; result == 0 && i < base.written_count; i++)
-        memset(from + (base.written[i].start - region->start) / PAGE, READ,
+        memset(in_image + (base.written[i].start - region->start) / PAGE, false,
                (base.written[i].end - base.written[i].start) / PAGE);
     if (result == 0 && pread(self->pagemap, entries, pages * sizeof *entries,
                              (off_t)(region->start / PAGE * sizeof *entries)) !=
                            (ssize_t)(pages * sizeof *entries))
         result = -1;
-    for (size_t i = 0; result == 0 && i < pages; i++) {
-        bool present = entries[i] >> 63 & 1, swapped = entries[i] >> 62 & 1;
-        bool exclusive = entries[i] >> 56 & 1;
-        if (swapped || (present && exclusive))
-            from[i] = READ;
-        else if (!present && region->anonymous)
-            from[i] = EMPTY;
-    }
     for (size_t i = 0, next; result == 0 && i < pages; i = next) {
-        for (next = i + 1; next < pages && from[next] == from[i]; next++) {
+        enum { READ, INHERITED, EMPTY } from = READ, other = READ;
+        for (next = i; next < pages; next++) {
+            bool present = entries[next] >> 63 & 1, swapped = entries[next] >> 62 & 1;
+            bool exclusive = entries[next] >> 56 & 1;
+            if (swapped || (present && exclusive))
+                other = READ;
+            else if (!present && region->anonymous)
+                other = EMPTY;
+            else
+                other = in_image[next] ? INHERITED : READ;
+            in_image[next] = other == INHERITED;
+            if (next == i)
+                from = other;
+            else if (other != from)
+                break;
         }
-        uintptr_t at = region->start + i * PAGE;
-        char *copy = region->copy + i * PAGE;
-        if (from[i] == READ)
-            result = transfer_add(transfer, copy, at, (next - i) * PAGE);
-        else if (from[i] == EMPTY)
-            clear(copy, copy + (next - i) * PAGE);
-        else
-            for (; i < next; i++, at += PAGE, copy += PAGE) {
-                const Region *old = region_at(&base, at);
-                memcpy(copy, old->copy + (at - old->start), PAGE);
-            }
+        if (from == READ)
+            result = transfer_add(transfer, region->copy + i * PAGE, region->start + i * PAGE,
+                                  (next - i) * PAGE);
     }
     free(entries);
-    free(from);
     return result;
 }
 
-/* Copies what the executor's memory holds. Pages that it has never touched stay zero. */
+/* Copies what the executor's memory holds, but for what the image holds, too. Pages that it has
+ * never touched stay zero. */
 static int copy_regions(Executor *self)
 {
-    Transfer transfer = {.self = self, .write = false};
+    Transfer transfer = {.pid = self->pid, .write = false};
     for (size_t i = 0; i < self->region_count; i++)
         if (is_kept(self, &self->regions[i]))
             self->copies_bytes += self->regions[i].end - self->regions[i].start;
-    char *at = take_copies(self->copies_bytes);
-    if (at == NULL)
+    char *at = mmap(NULL, self->copies_bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
         return -1;
     self->copies = at;
+    madvise(at, self->copies_bytes, MADV_DONTFORK); /* a fork need not copy its page tables */
     self->heat = calloc(self->copies_bytes / PAGE, 1);
-    if (self->heat == NULL)
+    self->in_image = calloc(self->copies_bytes / PAGE, 1);
+    if (self->heat == NULL || self->in_image == NULL)
         return -1;
     for (size_t i = 0; i < self->region_count; i++) {
         Region *region = &self->regions[i];
@@ -1397,7 +1451,7 @@ static int copy_regions(Executor *self)
             continue;
         region->copy = at;
         at += region->end - region->start;
-        if (base_set && self != &base) {
+        if (base_set) {
             if (copy_inherited(self, region, &transfer) != 0)
                 return -1;
             continue;
@@ -1410,16 +1464,12 @@ static int copy_regions(Executor *self)
         self->written_count = 0;
         if (scan_held(self, region->start, region->end) != 0)
             return -1;
-        char *done = region->copy;
         for (size_t j = 0; j < self->written_count; j++) {
             const struct page_region *held = &self->written[j];
-            char *copy = region->copy + (held->start - region->start);
-            clear(done, copy);
-            done = copy + (held->end - held->start);
-            if (transfer_add(&transfer, copy, held->start, held->end - held->start) != 0)
+            if (transfer_add(&transfer, region->copy + (held->start - region->start), held->start,
+                             held->end - held->start) != 0)
                 return -1;
         }
-        clear(done, at);
     }
     return transfer_flush(&transfer);
 }
@@ -1518,13 +1568,6 @@ static void kill_executor(Executor *self)
     self->pid = 0;
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 static void release(Executor *self)
 {
     kill_executor(self);
@@ -1540,28 +1583,35 @@ static void release(Executor *self)
     free(self->written);
     free(self->segments);
     free(self->heat);
+    free(self->in_image);
     if (self->copies != NULL)
-        leave_copies(self->copies, self->copies_bytes);
+        munmap(self->copies, self->copies_bytes);
     self->regions = NULL;
     self->written = NULL;
     self->segments = NULL;
     self->heat = NULL;
+    self->in_image = NULL;
     self->copies = NULL;
     self->region_count = 0;
 }
 
 /* --- the tracer's side: for Python ------------------------------------------------------------ */
 
+/* Where the C library has the kernel note the processor that a thread is on. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+
 PyDoc_STRVAR(settle_doc,
 "settle(proc: int) -> None\n\n"
-"In the tracer, once, when it is warm and still dumpable: takes note of its own memory, so that\n"
-"making an executor costs little more than a fork. It can be left out. Children must close the\n"
-"descriptors that it opens, and all above 4, before they run a program.");
+"In the tracer, once, when it is warm and still dumpable: forks an image of its memory, which lives\n"
+"as long as its pid namespace, so that executors need hold no copies of what they inherit and cost\n"
+"little more than a fork to make. It can be left out. Children must close the descriptors that it\n"
+"opens, and all above 4, before they run a program.");
 
 static PyObject *settle(PyObject *module, PyObject *args)
 {
     (void)module;
     int proc;
+    pid_t image = -1;
     if (!PyArg_ParseTuple(args, "i", &proc))
         return NULL;
     if (base.pid != 0) {
@@ -1571,14 +1621,21 @@ static PyObject *settle(PyObject *module, PyObject *args)
     base.pid = getpid();
     base.pagemap = open_proc(proc, base.pid, "pagemap", 0);
     base.uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
-    bool done = base.pagemap >= 0 && base.uffd >= 0 && open_uffd(base.uffd) == 0 &&
-                read_regions(&base, proc) == 0;
-    /* Protected first: what is written while it is copied counts as written. */
-    for (size_t i = 0; done && i < base.region_count; i++)
-        if (is_kept(&base, &base.regions[i]))
-            base.regions[i].copy = (char *)1;
-    if (!done || protect_regions(&base, true) != 0 || copy_regions(&base) != 0)
-        return PyErr_SetFromErrno(PyExc_OSError);
+    /* Protected first: what is written before the image is made counts as written. */
+    if (base.pagemap < 0 || base.uffd < 0 || open_uffd(base.uffd) != 0 ||
+        read_regions(&base, proc) != 0 || protect_regions(&base, true) != 0 ||
+        (image = make_image()) < 0 || (image_memory = open_proc(proc, image, "mem", 0)) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        if (image > 0) {
+            kill(image, SIGKILL);
+            waitpid(image, NULL, 0);
+        }
+        return NULL;
+    }
+    if (&__rseq_offset != NULL) { /* the kernel writes there, in the image too: not to be trusted */
+        volatile char *noted = (volatile char *)__builtin_thread_pointer() + __rseq_offset;
+        *noted = *noted;
+    }
     base_set = true;
     Py_RETURN_NONE;
 }

@@ -303,9 +303,10 @@ read_exactly(int fd, char *to, size_t size)
     return 0;
 }
 
-/* Gives up rights and takes on limits. `cpu_s` 0: its processor time is not bounded here. */
+/* Gives up rights and takes on limits. `beside` is how many others of the worker's user there are.
+   `cpu_s` 0: its processor time is not bounded here. */
 static void
-confine(const Request *request, double cpu_s, int failure_fd, int others, int bare)
+confine(const Request *request, double cpu_s, int failure_fd, int beside, int bare)
 {
     sigset_t child;
     sigemptyset(&child);
@@ -331,7 +332,7 @@ confine(const Request *request, double cpu_s, int failure_fd, int others, int ba
             fail_setup(failure_fd, "capset");
         }
         /* Counted over the worker's user: the parent and its other children are of it, too. */
-        limit(RLIMIT_NPROC, request->threads + 1 + others, failure_fd);
+        limit(RLIMIT_NPROC, request->threads + 1 + beside, failure_fd);
     }
     limit(RLIMIT_AS, request->memory, failure_fd);
     limit(RLIMIT_FSIZE, request->file_size, failure_fd);
@@ -379,10 +380,10 @@ read_job(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(args))
 /* Makes this process a run's: rights, limits, descriptors. Returns the job, read by the child
    itself, so that the parent never holds a program. */
 static PyObject *
-become_child(const Request *request, const int *fds, int null_fd, int failure_fd, int others,
+become_child(const Request *request, const int *fds, int null_fd, int failure_fd, int beside,
              int traces, int bare)
 {
-    confine(request, request->cpu_s, failure_fd, others, bare);
+    confine(request, request->cpu_s, failure_fd, beside, bare);
     int wanted[4];
     sort_fds(request, fds, null_fd, wanted);
     for (int i = 0; i < 4; i++) { /* above every number that is a target */
@@ -430,6 +431,15 @@ typedef struct {
     int strangers;      /* runs in a row that wanted other limits */
     int credit;         /* runs that it served, less what those that it did not survive cost */
 } Zygote;
+
+/* How many processes the worker's user has beside the parent and a new child: they count, too,
+   against the child's RLIMIT_NPROC. */
+static int
+others(const Zygote *self)
+{
+    int image = self->proc_fd >= 0; /* see settle() in _rollback.c */
+    return self->count + (self->executor != NULL) + image;
+}
 
 static void
 kill_child(const Zygote *self, Child *child, int how)
@@ -601,7 +611,7 @@ make_executor(Zygote *self, const Request *request)
     pid_t pid = make_child(self, 0, &pidfd);
     if (pid == 0) {
         close(pair[0]);
-        confine(&limits, 0, self->failure_fd, self->count, self->bare);
+        confine(&limits, 0, self->failure_fd, others(self), self->bare);
         limit(RLIMIT_NOFILE, request->open_files, self->failure_fd);
         return Py_BuildValue("(Ii)", (unsigned int)FLAG_ROLLBACK, pair[1]);
     }
@@ -710,7 +720,7 @@ start(Zygote *self, const Request *request, const int *fds)
     double started = now(CLOCK_MONOTONIC);
     pid_t pid = make_child(self, request->flags, &pidfd);
     if (pid == 0) {
-        PyObject *job = become_child(request, fds, self->null_fd, self->failure_fd, self->count,
+        PyObject *job = become_child(request, fds, self->null_fd, self->failure_fd, others(self),
                                      self->proc_fd >= 0, self->bare);
         return Py_BuildValue("(IN)", (unsigned int)request->flags & ~FLAG_ROLLBACK, job);
     }

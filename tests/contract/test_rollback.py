@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,6 +153,40 @@ def test_other_limits_get_another_process(sandbox: WorkerPool) -> None:
         source = "try:\n    x = bytearray(64 * 2**20)\n    print('fits')\nexcept MemoryError:\n    print('does not')"
         result = sandbox.submit(Run(source, limits=limits)).result(60)
         assert result.stdout == (b"fits\n" if fits else b"does not\n")
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_a_program_has_as_many_threads_as_it_may(sandbox: WorkerPool, file: bool) -> None:
+    run(sandbox, "pass")  # so that all processes of the worker are there, which count, too
+    source = (
+        ("import threading, tempfile\n" if file else "import threading\n")
+        + """
+done = threading.Event()
+for number in range(9):
+    try:
+        threading.Thread(target=done.wait).start()
+    except RuntimeError:
+        break
+done.set()
+print(number)
+"""
+    )
+    for threads in (1, 2, 4):
+        limits = Limits(cpu_time_s=1.0, wall_time_s=3.0, threads=threads)
+        result = sandbox.submit(Run(source, limits=limits, scratch=file)).result(60)
+        assert result.stdout == b"%d\n" % (threads - 1), result
+
+
+def test_a_lost_image_costs_one_process() -> None:
+    with WorkerPool(NsjailLauncher(verify=True), 1) as sandbox:
+        run(sandbox, "pass")
+        assert len(executor(sandbox)) == 2
+        image = min(executor(sandbox))
+        os.kill(image, signal.SIGKILL)
+        for number in range(40):
+            source = f"x = [str(i) * {number} for i in range({number * 1000})]\nprint({number})"
+            assert run(sandbox, source).stdout == b"%d\n" % number
+        assert len(executor(sandbox) - {image}) == 1
 
 
 def test_a_machine_that_cannot_forks() -> None:
