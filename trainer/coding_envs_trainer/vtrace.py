@@ -24,7 +24,8 @@ from torch import Tensor
 
 from coding_envs.errors import InvalidValueError
 
-from .kernels import cpu
+from .kernels import cpu, cuda
+from .kernels.job import job_of
 
 __all__ = ["BACKENDS", "advantages", "path", "reference"]
 
@@ -103,11 +104,9 @@ def advantages(
     to_returns = None if returns is None else _writable(returns, [*inputs, to])
     to_priorities = _writable(priorities, [*inputs, to])
     settings = (gamma, gamma * gae_lambda, rho_clip, c_clip)
-    threads = min(torch.get_num_threads(), max(1, segments * horizon // cpu.STEPS_PER_THREAD))
-    kernel.advantages(
-        values, rewards, terminals, importance, to, to_returns, to_priorities, settings,
-        threads=threads,
-    )  # fmt: skip
+    kernel.run(
+        job_of(values, rewards, terminals, importance, to, to_returns, to_priorities, settings)
+    )
     for written, wanted in ((to, out), (to_priorities, priorities), (to_returns, returns)):
         if wanted is not None and written is not None and written is not wanted:
             wanted.copy_(written)
@@ -146,23 +145,26 @@ def reference(
 
 def path() -> str:
     """Returns which path runs on the CPU and on CUDA, and why, in one line."""
-    kernel = cpu.load()
-    if isinstance(kernel, str):
-        on_cpu = f"torch: compiled kernel {kernel}"
-    else:
-        threads = torch.get_num_threads()
-        plural = "" if threads == 1 else "s"
-        on_cpu = f"compiled kernel ({kernel.instruction_sets[0]}, {threads} thread{plural})"
-    return f"cpu: {on_cpu}"
+    on_cpu = cpu.load()
+    if isinstance(on_cpu, str):
+        on_cpu = f"torch: compiled kernel {on_cpu}"
+    on_cuda = cuda.missing() or cuda.load(torch.cuda.current_device())
+    return f"cpu: {on_cpu}; cuda: {on_cuda}"
 
 
-def _kernel(device: torch.device, backend: str) -> cpu.CpuKernel | None:
+def _kernel(device: torch.device, backend: str) -> cpu.CpuKernel | cuda.CudaKernel | None:
     """Returns the kernel for a device; None: torch does it."""
     if backend not in BACKENDS:
         raise InvalidValueError(f"backend: one of {', '.join(BACKENDS)} wanted, got {backend!r}")
     if backend == "torch":
         return None
-    found = cpu.load() if device.type == "cpu" else f"there is none for {device.type}"
+    found: cpu.CpuKernel | cuda.CudaKernel | str
+    if device.type == "cpu":
+        found = cpu.load()
+    elif device.type == "cuda":
+        found = cuda.load(device.index)
+    else:
+        found = f"not there for {device.type}"
     if not isinstance(found, str):
         return found
     if backend == "kernel":

@@ -25,6 +25,28 @@ struct Settings {
   float c_clip;
 };
 
+// Strides are from row to row, in elements; along a row elements are neighbours.
+struct Job {
+  const float* values;      // [segments, horizon + 1]
+  const float* rewards;     // [segments, horizon]
+  const void* terminals;    // [segments, horizon], float or one byte each
+  const float* importance;  // [segments, horizon], or null: all ones
+  float* advantages;        // [segments, horizon]
+  float* returns;           // [segments, horizon], or null: not wanted
+  float* priorities;        // [segments]
+  long long values_stride;
+  long long rewards_stride;
+  long long terminals_stride;
+  long long importance_stride;
+  long long advantages_stride;
+  long long returns_stride;
+  long long segments;
+  long long horizon;
+  bool terminals_are_bytes;
+  bool past_the_cache;  // CPU: what is written need not be kept in the cache
+  Settings settings;
+};
+
 // A_t = offset + slope * A_{t+1}. Number is a float, or a vector of floats: as many steps.
 template <class Number>
 struct Linear {
