@@ -52,7 +52,7 @@ OF_THE_LIMIT = 1.8
 ON_TWO_CORES = 1.7
 ERROR = 1e-5
 GAMMA, GAE_LAMBDA = 0.99, 0.95
-SETTINGS = (GAMMA, GAMMA * GAE_LAMBDA, 1.0, 1.0)
+SETTINGS = (GAMMA, GAE_LAMBDA, 1.0, 1.0)
 PYTHON_ROWS = 16
 SLOW = ("torch", "numpy", "python")  # a few rounds are enough
 

@@ -101,7 +101,7 @@ def test_the_kernel_computes_the_recurrence(
     got, priorities = torch.full((segments, horizon), 7.0), torch.full((segments,), 7.0)
     returns = torch.full((segments, horizon), 7.0) if returned else None
     arrays = (values, rewards, terminals.to(terminals_dtype), importance)
-    coefficients = (gamma, gamma * gae_lambda, rho_clip, c_clip)
+    coefficients = (gamma, gae_lambda, rho_clip, c_clip)
     KERNEL.run(
         job_of(*arrays, got, returns, priorities, coefficients),
         instruction_set=instruction_set,
@@ -277,7 +277,7 @@ def test_what_is_not_finite_spoils_only_the_steps_before(
         assert error(got[[0, 1, 3, 4, 5]], clean[[0, 1, 3, 4, 5]]) < 1e-5
         assert torch.equal(got[2, at + 1 :].isfinite(), clean[2, at + 1 :].isfinite())
         wanted, _ = vtrace.reference(
-            *(array.double() for array in arrays), gamma=0.99, gae_lambda=0.95 / 0.99
+            *(array.double() for array in arrays), gamma=0.99, gae_lambda=0.95
         )
         assert torch.equal(got.isfinite(), wanted.isfinite())
 
@@ -390,7 +390,7 @@ def test_the_cuda_source_computes_the_recurrence(
         arrays = (values, rewards, terminals.to(dtype), weights if weighted else None)
         got, priorities = torch.full((segments, horizon), 7.0), torch.full((segments,), 7.0)
         returns = torch.full((segments, horizon), 7.0) if weighted else None
-        job = job_of(*arrays, got, returns, priorities, (0.99, 0.99 * 0.95, 1.0, 1.0))
+        job = job_of(*arrays, got, returns, priorities, (0.99, 0.95, 1.0, 1.0))
         grid, block = cuda.grid_of(segments, *shape)
         assert emulator.run(ctypes.byref(job), *shape, grid, block) == 0
         wanted, sums = truth(*arrays, **SETTINGS)
@@ -450,7 +450,7 @@ def test_the_gpu_computes_the_recurrence(shape: tuple[int, int] | None) -> None:
         arrays = [array.cuda() for array in made(segments, horizon)]
         got = torch.empty(segments, horizon, device="cuda")
         priorities = torch.empty(segments, device="cuda")
-        job = job_of(*arrays, got, None, priorities, (0.99, 0.99 * 0.95, 1.0, 1.0))
+        job = job_of(*arrays, got, None, priorities, (0.99, 0.95, 1.0, 1.0))
         kernel.run(job, shape=shape)
         wanted, sums = vtrace.reference(*(array.double() for array in arrays), **SETTINGS)
         assert error(got.cpu(), wanted.cpu()) < 1e-5

@@ -33,7 +33,6 @@ BACKENDS = ("auto", "kernel", "torch")
 _BYTES = (torch.bool, torch.uint8)
 
 
-@torch.no_grad()
 def advantages(
     values: Tensor,
     rewards: Tensor,
@@ -77,6 +76,7 @@ def advantages(
         not there.
     """
     segments, horizon = _checked(values, rewards, terminals, importance)
+    given = [tensor for tensor in (out, priorities, returns) if tensor is not None]
     if out is None:
         out = torch.empty((segments, horizon), dtype=torch.float32, device=values.device)
     else:
@@ -98,17 +98,19 @@ def advantages(
 
     values, rewards, terminals = _rows(values), _rows(rewards), _rows(terminals)
     importance = None if importance is None else _rows(importance)
-    inputs = [values, rewards, terminals] + ([] if importance is None else [importance])
     # What the kernel writes, if that is not where it has to go in the end.
-    to = _writable(out, inputs)
-    to_returns = None if returns is None else _writable(returns, [*inputs, to])
-    to_priorities = _writable(priorities, [*inputs, to])
-    settings = (gamma, gamma * gae_lambda, rho_clip, c_clip)
+    to, to_priorities, to_returns = out, priorities, returns
+    if given:
+        inputs = (values, rewards, terminals, importance)
+        taken = [_extent(tensor, horizon + 1) for tensor in inputs if tensor is not None]
+        to, to_priorities = _writable(out, taken), _writable(priorities, taken)
+        to_returns = None if returns is None else _writable(returns, taken)
+    settings = (gamma, gae_lambda, rho_clip, c_clip)
     kernel.run(
         job_of(values, rewards, terminals, importance, to, to_returns, to_priorities, settings)
     )
     for written, wanted in ((to, out), (to_priorities, priorities), (to_returns, returns)):
-        if wanted is not None and written is not None and written is not wanted:
+        if written is not wanted and written is not None and wanted is not None:
             wanted.copy_(written)
     return out, priorities
 
@@ -210,27 +212,33 @@ def _rows(tensor: Tensor) -> Tensor:
     return tensor if tensor.stride(1) == 1 else tensor.contiguous()
 
 
-def _writable(tensor: Tensor, others: list[Tensor]) -> Tensor:
+def _writable(tensor: Tensor, taken: list[tuple[int, int]]) -> Tensor:
     """Returns the tensor, or a new one where the kernel cannot write into it.
 
-    It can where no element lies at two places and none of what it reads or writes lies there too.
+    It can where no element lies at two places, and nothing that it reads or writes lies there too:
+    `taken` is where that is, and gets what is returned.
     """
-    if tensor.is_contiguous() or (
-        tensor.dim() == 2 and tensor.stride(1) == 1 and tensor.stride(0) >= tensor.shape[1]
-    ):
-        begin, end = _extent(tensor)
-        if all(begin >= other_end or end <= other for other, other_end in map(_extent, others)):
-            return tensor
-    return torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+    rows = tensor.dim() == 2
+    width = tensor.shape[1] if rows else 1
+    begin, end = _extent(tensor, width)
+    fits = (tensor.stride(1) == 1 and tensor.stride(0) >= width) if rows else tensor.stride(0) == 1
+    if not fits or any(begin < other_end and other < end for other, other_end in taken):
+        tensor = torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+        begin, end = _extent(tensor, width)
+    taken.append((begin, end))
+    return tensor
 
 
-def _extent(tensor: Tensor) -> tuple[int, int]:
-    """Returns the addresses of a tensor's first byte, and of the first behind it."""
+def _extent(tensor: Tensor, width: int) -> tuple[int, int]:
+    """Returns the addresses of the first byte, and of one behind the last, of rows of `width`.
+
+    No element has more than four bytes.
+    """
     begin = tensor.data_ptr()
-    last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
-    return begin, begin + (last + 1) * tensor.element_size()
+    return begin, begin + 4 * ((tensor.shape[0] - 1) * tensor.stride(0) + width)
 
 
+@torch.no_grad()
 def _with_torch(
     values: Tensor,
     rewards: Tensor,

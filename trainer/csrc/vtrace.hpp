@@ -20,7 +20,7 @@ namespace vtrace {
 
 struct Settings {
   float gamma;
-  float decay;  // gamma * lambda
+  float lambda;
   float rho_clip;
   float c_clip;
 };
@@ -64,11 +64,10 @@ VTRACE_INLINE Number capped(Number x, float cap) {
 template <class Number>
 VTRACE_INLINE Linear<Number> step(Number value, Number next_value, Number reward, Number terminal,
                                   Number importance, const Settings& settings) {
-  const Number goes_on = 1.0f - terminal;
+  const Number discount = settings.gamma - settings.gamma * terminal;
   const Number rho = capped(importance, settings.rho_clip);
   const Number c = capped(importance, settings.c_clip);
-  return {rho * (reward + settings.gamma * goes_on * next_value - value),
-          settings.decay * goes_on * c};
+  return {rho * (reward + discount * next_value - value), settings.lambda * discount * c};
 }
 
 // What leads from A after `later` to A before `earlier`.

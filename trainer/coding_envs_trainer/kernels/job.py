@@ -30,7 +30,7 @@ class Job(ctypes.Structure):
         ("terminals_are_bytes", ctypes.c_bool),
         ("past_the_cache", ctypes.c_bool),
         ("gamma", ctypes.c_float),
-        ("decay", ctypes.c_float),
+        ("gae_lambda", ctypes.c_float),
         ("rho_clip", ctypes.c_float),
         ("c_clip", ctypes.c_float),
     ]
@@ -48,7 +48,7 @@ def job_of(
 ) -> Job:
     """Returns the job of these tensors, which `vtrace.advantages` has checked.
 
-    `settings` are gamma, gamma * lambda, rho_clip, c_clip.
+    `settings` are gamma, lambda, rho_clip, c_clip.
     """
     segments, horizon = rewards.shape
     return Job(
