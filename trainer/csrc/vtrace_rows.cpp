@@ -60,7 +60,9 @@ inline Floats<LANES> load_terminals(const float* from) {
 
 template <int LANES>
 inline Floats<LANES> load_terminals(const uint8_t* from) {
-  return __builtin_convertvector(load<typename Vector<LANES>::Bytes>(from), Floats<LANES>);
+  // By way of integers: there are instructions for both steps.
+  const auto bytes = load<typename Vector<LANES>::Bytes>(from);
+  return __builtin_convertvector(__builtin_convertvector(bytes, Ints<LANES>), Floats<LANES>);
 }
 
 template <class V>
@@ -157,7 +159,7 @@ inline void fetch(const void* from) {
 
 // Four rows, or one row four times over: then row_step is 0. horizon >= LANES.
 template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS, bool FETCH, bool BYPASS>
-inline void scan_tile(const Job& job, int64_t row, int64_t row_step) {
+__attribute__((always_inline)) inline void scan_tile(const Job& job, int64_t row, int64_t row_step) {
   using V = Floats<LANES>;
   constexpr auto LANE = std::make_integer_sequence<int, LANES>{};
   const float* const values = job.values + row * job.values_stride;
@@ -177,7 +179,7 @@ inline void scan_tile(const Job& job, int64_t row, int64_t row_step) {
   const int64_t ahead = 4 + AHEAD / job.horizon / 4 * 4;
   V sum{};
   // Does the steps [t, t + LANES), adds to the sum those from t + `uncounted` on.
-  const auto block = [&](int64_t t, V handed_on, int64_t uncounted) {
+  const auto block = [&](int64_t t, V handed_on, int64_t uncounted) __attribute__((always_inline)) {
     V offset[4], slope[4];
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
