@@ -32,8 +32,9 @@ constexpr int WIDEST = 8;
 constexpr int WIDEST = 4;
 #endif
 
-// How far ahead memory is fetched into the cache, in steps; arrays that are in it are not fetched.
+// How far ahead memory is fetched into the cache, in steps.
 constexpr int64_t AHEAD = 512;
+constexpr int64_t LINE = 16;  // steps of a cache line
 
 template <int LANES>
 struct Vector {
@@ -152,13 +153,8 @@ inline Floats<LANES> magnitude(Floats<LANES> v) {
   return (Floats<LANES>)((Ints<LANES>)v & 0x7fffffff);
 }
 
-// Fetching never faults, so that it may reach past the last row.
-inline void fetch(const void* from) {
-  __builtin_prefetch(from);
-}
-
 // Four rows, or one row four times over: then row_step is 0. horizon >= LANES.
-template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS, bool FETCH, bool BYPASS>
+template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS, bool BYPASS>
 __attribute__((always_inline)) inline void scan_tile(const Job& job, int64_t row, int64_t row_step) {
   using V = Floats<LANES>;
   constexpr auto LANE = std::make_integer_sequence<int, LANES>{};
@@ -184,11 +180,13 @@ __attribute__((always_inline)) inline void scan_tile(const Job& job, int64_t row
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
       const float* const value = values + r * values_stride + t;
-      if constexpr (FETCH) {
-        fetch(value + ahead * values_stride);
-        fetch(rewards + (ahead + r) * rewards_stride + t);
-        fetch(terminals + (ahead + r) * terminals_stride + t);
-        if constexpr (IMPORTANCE) fetch(importance + (ahead + r) * importance_stride + t);
+      // Never faults, so that it may reach past the last row. Not in a function of its own: GCC 12
+      // finds such a one without effect and leaves it out.
+      if (LANES >= LINE || t % LINE < LANES) {
+        __builtin_prefetch(value + ahead * values_stride);
+        __builtin_prefetch(rewards + (ahead + r) * rewards_stride + t);
+        __builtin_prefetch(terminals + (ahead + r) * terminals_stride + t);
+        if constexpr (IMPORTANCE) __builtin_prefetch(importance + (ahead + r) * importance_stride + t);
       }
       const V weight = IMPORTANCE ? load<V>(importance + r * importance_stride + t) : V{} + 1.0f;
       const auto steps = step(load<V>(value), load<V>(value + 1),
@@ -254,16 +252,16 @@ __attribute__((always_inline)) inline void scan_tile(const Job& job, int64_t row
   __builtin_memcpy(job.priorities + row, &priorities, (row_step == 0 ? 1 : 4) * sizeof(float));
 }
 
-template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS, bool FETCH, bool BYPASS>
+template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS, bool BYPASS>
 void scan_tiles(const Job& asked, int64_t first, int64_t last) {
   // A copy of its own: the compiler sees that no store changes it, and keeps it in registers.
   const Job job = asked;
   int64_t row = first;
   for (; row + 4 <= last; row += 4) {
-    scan_tile<LANES, Terminal, IMPORTANCE, RETURNS, FETCH, BYPASS>(job, row, 1);
+    scan_tile<LANES, Terminal, IMPORTANCE, RETURNS, BYPASS>(job, row, 1);
   }
   for (; row < last; ++row) {
-    scan_tile<LANES, Terminal, IMPORTANCE, RETURNS, FETCH, BYPASS>(job, row, 0);
+    scan_tile<LANES, Terminal, IMPORTANCE, RETURNS, BYPASS>(job, row, 0);
   }
 #ifdef __SSE2__
   if constexpr (BYPASS) _mm_sfence();
@@ -272,15 +270,12 @@ void scan_tiles(const Job& asked, int64_t first, int64_t last) {
 
 template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS>
 void scan_rows(const Job& job, int64_t first, int64_t last) {
-  if (!job.past_the_cache) {
-    return scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, false, false>(job, first, last);
-  }
   // A store that bypasses the cache wants an aligned address, and none of its block written twice.
-  if (job.horizon % LANES == 0 && job.advantages_stride % LANES == 0 &&
+  if (job.past_the_cache && job.horizon % LANES == 0 && job.advantages_stride % LANES == 0 &&
       reinterpret_cast<uintptr_t>(job.advantages) % sizeof(Floats<LANES>) == 0) {
-    return scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, true, true>(job, first, last);
+    return scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, true>(job, first, last);
   }
-  scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, true, false>(job, first, last);
+  scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, false>(job, first, last);
 }
 
 // Rows shorter than a vector.
