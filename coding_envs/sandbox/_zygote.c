@@ -61,7 +61,7 @@ Nothing of this is needed for safety: where no compiler was there at install tim
 /* --- memory: all that the children inherit in huge pages --------------------------------------- */
 
 static char *region, *region_top, *region_end;
-static char *heap_start;
+static char *heap_start, *heap_top; /* blocks in use lie between */
 static void *spare[64]; /* arenas that were freed again */
 static int spares;
 
@@ -216,12 +216,12 @@ fill_gaps(void)
             }
         }
     }
-    void *room = malloc(1 << 20); /* kept free, too, so that a small program need not map more */
-    uintptr_t top = (uintptr_t)room;
+    char *volatile room = malloc(1 << 20); /* so that a small program need not map more */
+    heap_top = room;
     free(room);
     for (size_t size = 1 << 19; size >= 24; size -= size > 2048 ? size / 2 : 16) {
         char *block;
-        while ((block = malloc(size)) != NULL && (uintptr_t)block < top) {
+        while ((block = malloc(size)) != NULL && block < heap_top) {
         }
         free(block);
     }
@@ -257,17 +257,16 @@ settle(PyObject *Py_UNUSED(module), PyObject *objects)
     munmap(stack.items, stack.room * sizeof(PyObject *));
     fill_gaps();
     if (region != NULL) {
-        char *used = (char *)(((uintptr_t)region_top + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+        char *used = (char *)((uintptr_t)region_top & ~(HUGE_PAGE - 1));
         collapse(region, used);
-        used += HUGE_PAGE; /* room here, too */
+        used = region_top + HUGE_PAGE; /* room here, too */
         if (used < region_end) {
             munmap(used, region_end - used); /* it would count as a program's memory */
             region_end = used;
         }
     }
     if (heap_start != NULL) {
-        char *end = sbrk(0);
-        collapse(heap_start, heap_start + ((end - heap_start) & ~(HUGE_PAGE - 1)));
+        collapse(heap_start, heap_start + ((heap_top - heap_start) & ~(HUGE_PAGE - 1)));
     }
     dl_iterate_phdr(merge_mappings, NULL);
     Py_RETURN_NONE;
