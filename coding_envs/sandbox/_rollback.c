@@ -889,13 +889,16 @@ static pid_t make_image(void)
 
 /* --- the tracer's side: memory ---------------------------------------------------------------- */
 
+/* For more the kernel allocates whole pages on the way. */
+#define AT_ONCE 128
+
 /* Adds the pages that `arg` tells of to the list. */
 static int scan_for(Executor *self, struct pm_scan_arg arg)
 {
     uintptr_t end = arg.end;
     arg.size = sizeof arg;
     while (arg.start < end) {
-        if (self->written_count + 64 > self->written_room) {
+        if (self->written_count + AT_ONCE > self->written_room) {
             size_t room = 2 * self->written_room + 1024;
             void *grown = realloc(self->written, room * sizeof *self->written);
             if (grown == NULL)
@@ -904,7 +907,7 @@ static int scan_for(Executor *self, struct pm_scan_arg arg)
             self->written_room = room;
         }
         arg.vec = (uintptr_t)(self->written + self->written_count);
-        arg.vec_len = self->written_room - self->written_count;
+        arg.vec_len = AT_ONCE;
         int count = ioctl(self->pagemap, PAGEMAP_SCAN, &arg);
         if (count < 0)
             return -1;
@@ -1837,8 +1840,8 @@ static PyObject *executor_step(Executor *self, PyObject *unused)
     struct signalfd_siginfo info;
     if (!is_running(self))
         return NULL;
-    while (read(self->signals, &info, sizeof info) > 0) {
-    }
+    if (read(self->signals, &info, sizeof info) < 0 && errno != EAGAIN) /* at most one is kept */
+        return lose(self);
     switch (follow(self, &how, &value)) {
     case GO_ON:
         Py_RETURN_NONE;
