@@ -53,7 +53,8 @@ class TestResult:
     points: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "status", Status(self.status))
+        if type(self.status) is not Status:
+            object.__setattr__(self, "status", Status(self.status))
         if self.status is Status.ACCEPTED:
             object.__setattr__(self, "points", 1.0)
         elif not 0.0 <= self.points < 1.0:
@@ -91,9 +92,11 @@ class Verdict:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "status", Status(self.status))
-        object.__setattr__(self, "tests", tuple(self.tests))
-        all_pass = bool(self.tests) and all(t.status is Status.ACCEPTED for t in self.tests)
+        if type(self.status) is not Status:
+            object.__setattr__(self, "status", Status(self.status))
+        if type(self.tests) is not tuple:
+            object.__setattr__(self, "tests", tuple(self.tests))
+        all_pass = bool(self.tests) and self.passed == self.total
         if (self.status is Status.ACCEPTED) != all_pass:
             raise InvalidValueError(
                 f"status must be ACCEPTED exactly when every test passed, got {self.status} with "
@@ -108,7 +111,7 @@ class Verdict:
     @property
     def passed(self) -> int:
         """How many tests passed."""
-        return sum(t.status is Status.ACCEPTED for t in self.tests)
+        return [t.status for t in self.tests].count(Status.ACCEPTED)
 
     @property
     def total(self) -> int:

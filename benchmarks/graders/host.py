@@ -76,15 +76,26 @@ def _cpu_s(pid: int) -> float:
     return used_s + sum(_cpu_s(int(child)) for child in children)
 
 
+def _grade(grader: Grader, tasks: Sequence[Task], least_s: float) -> dict[str, Any]:
+    """Grades all tasks, again and again until `least_s` are over; returns what one time took."""
+    used_s, seconds, times = _cpu_s(os.getpid()), 0.0, 0
+    rejected: set[str] = set()
+    while seconds < least_s or not times:
+        started = time.perf_counter()
+        rejected.update(grader.rejected(tasks))
+        seconds += time.perf_counter() - started
+        tasks = [_as_new(task) for task in tasks]
+        times += 1
+    cpu_s = _cpu_s(os.getpid()) - used_s
+    return {"seconds": seconds / times, "cpu_s": cpu_s / times, "rejected": sorted(rejected)}
+
+
 def _obey(grader: Grader, tasks: Sequence[Task], order: dict[str, Any]) -> Any:
     """Carries out one order and returns its answer, JSON data."""
     chosen = [_as_new(tasks[number]) for number in order.get("tasks", ())]
     match order["what"]:
         case "grade":
-            started, used_s = time.perf_counter(), _cpu_s(os.getpid())
-            rejected = grader.rejected(chosen)
-            seconds, cpu_s = time.perf_counter() - started, _cpu_s(os.getpid()) - used_s
-            return {"seconds": seconds, "cpu_s": cpu_s, "rejected": rejected}
+            return _grade(grader, chosen, order["least_s"])
         case "latency":
             latencies_ms = []
             for task in chosen:

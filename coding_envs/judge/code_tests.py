@@ -6,14 +6,19 @@
 
 Where the tests call otherwise than they did around the reference, because an argument depends on
 an earlier answer, the tester says which calls it needs and both are repeated with them.
+
+What the tester says depends on the answers alone. It is kept for a while, so that answers that were
+judged before, byte for byte, as those of every correct program often are, need not be judged again.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
+import threading
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..problem import CodeTest, Limits, Problem
@@ -28,6 +33,7 @@ _TESTER = "coding_envs_tester:answer"
 _MAX_ROUNDS = 64  # without a reference each call that depends on an earlier one takes a round
 _RECORD_LIMITS = Limits(cpu_time_s=10.0, memory_bytes=1 << 30, output_bytes=64 << 20)
 _NO_ANSWER = b'{"error":"","kind":"RuntimeError"}\n'
+_REPORTS_KEPT = 256  # per group of tests
 _PASSED = TestResult(Status.ACCEPTED)
 
 
@@ -42,6 +48,30 @@ class _Wanted:
     error: str
 
 
+class _Reports:
+    """What the tester said of answers to one group of tests, the oldest forgotten first."""
+
+    def __init__(self) -> None:
+        self._by_digest: dict[bytes, list[dict[str, Any]]] = {}
+        self._lock = threading.Lock()  # judges are used from many threads
+
+    def get(self, answers: bytes) -> list[dict[str, Any]] | None:
+        """Returns what was said of these answers, or None."""
+        return self._by_digest.get(_digest(answers))
+
+    def put(self, answers: bytes, reports: list[dict[str, Any]]) -> None:
+        """Notes what was said of these answers."""
+        with self._lock:
+            self._by_digest[_digest(answers)] = reports
+            if len(self._by_digest) > _REPORTS_KEPT:
+                del self._by_digest[next(iter(self._by_digest))]
+
+
+def _digest(answers: bytes) -> bytes:
+    # Cryptographic: a program must not find other answers that look like the right ones.
+    return hashlib.blake2b(answers, digest_size=32).digest()
+
+
 @dataclass(frozen=True)
 class _Group:
     """Tests that share a process of the program's, made ready once per problem.
@@ -54,6 +84,7 @@ class _Group:
         arguments only, never an expected value.
       calls: all of their calls.
       order: what the tester is told, but for the answers.
+      reports: what it said of answers that came before.
     """
 
     wanted: dict[int, _Wanted]
@@ -61,6 +92,7 @@ class _Group:
     as_source: bool
     calls: Calls
     order: bytes
+    reports: _Reports = field(default_factory=_Reports)
 
 
 Recordings = dict[str, list[_Group] | str]
@@ -161,8 +193,12 @@ def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -
         if isinstance(outcomes, Outcome):
             failure = TestResult(outcomes.status, message=outcomes.error)
             return {i: results.get(i, failure) for i in members}
+        answers = outcomes.text
+        reports = group.reports.get(answers)
         try:
-            reports = yield from _ask_tester(group.order + outcomes.text, limits)
+            if reports is None:
+                reports = yield from _ask_tester(group.order + answers, limits)
+                group.reports.put(answers, reports)
         except _TesterError:
             # Who is at fault: the test, or what the program answered? Ask without the answers.
             yield from _ask_tester(group.order + _NO_ANSWER * len(group.calls), limits)

@@ -44,8 +44,11 @@ _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
 # get a scratch folder of their own, which costs a mount; the others run without any.
 _WRITES_FILES = WordFinder(
-    *("open", "FileIO", "FileHandler", "tempfile", "shutil", "pathlib", "mkdir", "makedirs"),
-    *("mkfifo", "symlink", "sqlite3", "shelve", "dbm", "zipfile", "tarfile", "gzip", "bz2", "lzma"),
+    *("open", "FileIO", "FileHandler", "mkdir", "makedirs", "mkfifo", "symlink"),
+    modules=(
+        *("tempfile", "shutil", "pathlib", "sqlite3", "shelve", "dbm", "zipfile", "tarfile"),
+        *("gzip", "bz2", "lzma"),
+    ),
 )
 
 _Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
@@ -311,22 +314,27 @@ class _Judgement:
 
     def _finish(self, tests: Iterable[TestResult], message: str = "") -> None:
         tests = tuple(tests)
-        bad = next((t for t in tests if t.status is not Status.ACCEPTED), None)
-        # Ours before theirs: a verdict that rests on a fault of ours is no verdict.
-        ours = next((t for t in tests if t.status.is_fault_of_ours), None)
-        decisive = ours or bad
-        results = self._results
-        stderr = results[0].stderr if len(results) == 1 else self._said
-        for result in results:
+        decisive = None
+        for test in tests:
+            if test.status is not Status.ACCEPTED:
+                decisive = decisive or test
+                # Ours before theirs: a verdict that rests on a fault of ours is no verdict.
+                if test.status.is_fault_of_ours:
+                    decisive = test
+                    break
+        stderr, cpu_s, peak_bytes = b"", 0.0, 0
+        for result in self._results:
             stderr = stderr or result.stderr
+            cpu_s += result.cpu_time_s
+            peak_bytes = max(peak_bytes, result.peak_memory_bytes)
         verdict = Verdict(
             status=decisive.status if decisive else Status.ACCEPTED,
             tests=tests,
             message=message or (decisive.message if decisive else "every test passed"),
-            stderr=stderr.decode("utf-8", "replace")[-_STDERR_CHARS:],
-            cpu_time_s=sum(r.cpu_time_s for r in results),
+            stderr=(stderr or self._said).decode("utf-8", "replace")[-_STDERR_CHARS:],
+            cpu_time_s=cpu_s,
             wall_time_s=time.monotonic() - self._started,
-            peak_memory_bytes=max((r.peak_memory_bytes for r in results), default=0),
+            peak_memory_bytes=peak_bytes,
             runs=self._runs,
             fingerprint=self._fingerprint,
         )
@@ -396,7 +404,8 @@ def _judge_tests(
     scratch: bool,
 ) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Judges the tests of each kind in turn; returns one result per test, in their order."""
-    kinds = {type(t) for t in problem.tests}
+    types = [type(t) for t in problem.tests]
+    kinds = set(types)
     found: dict[type, list[TestResult]] = {}
     if CallTest in kinds:
         found[CallTest] = yield from _judge_call_tests(problem, program, calls_of, scratch)
@@ -411,8 +420,10 @@ def _judge_tests(
             found[InteractiveTest] = yield from judge_interactive_tests(problem, prepared)
         if StdioTest in kinds:
             found[StdioTest] = yield from _judge_stdio_tests(problem, prepared)
+    if len(found) == 1:
+        return next(iter(found.values()))
     queues = {kind: iter(results) for kind, results in found.items()}
-    return [next(queues[type(t)]) for t in problem.tests]
+    return [next(queues[kind]) for kind in types]
 
 
 def _judge_call_tests(

@@ -247,6 +247,7 @@ def _version(path: str) -> str:
     return f"{state.st_size} bytes of {state.st_mtime_ns}"
 
 
+@functools.lru_cache(maxsize=1024)
 def _key(name: str) -> str:
     """Returns a spelling as it is compared: `c++17` for `GNU C++17 (64)`."""
     return _IN_BRACKETS.sub("", "".join(name.split())).casefold().removeprefix("gnu")

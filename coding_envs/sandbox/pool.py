@@ -50,12 +50,14 @@ _SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
 _PIPE = os.O_CLOEXEC | os.O_NONBLOCK
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _EXTRA_MESSAGES = 8  # of a run, beyond one per call
-# What a program that leaves something in the kernel has in its text: a process that is rolled back
-# would not survive it, which costs more than a fork. A guess, for speed alone.
+# What a program imports that leaves something in the kernel: a process that is rolled back would
+# not survive it, which costs more than a fork. A guess, for speed alone.
 _SPENDS = WordFinder(
-    *("thread", "threading", "_thread", "signal", "asyncio", "concurrent", "multiprocessing"),
-    *("subprocess", "socket", "select", "selectors", "ctypes", "mmap", "resource", "faulthandler"),
-    *("fcntl", "os"),
+    modules=(
+        *("threading", "_thread", "signal", "asyncio", "concurrent", "multiprocessing"),
+        *("subprocess", "socket", "select", "selectors", "ctypes", "mmap", "resource"),
+        *("faulthandler", "fcntl", "os"),
+    )
 )
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import mmap
 import os
 import select
 import signal
@@ -28,7 +29,8 @@ __all__ = [
 ]
 
 _CHUNK = 1 << 16
-_FIRST_LOOK = 4096  # bytes of shared memory; most runs send less
+_PAGE = mmap.PAGESIZE
+_BLANK = bytes(_PAGE)
 _END_S = 3.0  # for an idle worker to end by itself on a loaded machine; then it is killed
 _BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
 
@@ -197,6 +199,8 @@ class Worker:
         self.group = launcher.groups.make()
         try:
             os.ftruncate(self.memory, MEMORY_BYTES)
+            # It cannot shrink under us: the guest closes its descriptor before any program runs.
+            self.messages = mmap.mmap(self.memory, MEMORY_BYTES)
             self.process = launcher.launch(guest, self.memory, log_write)
             self.group.add(self.process.pid)
         except BaseException:
@@ -243,14 +247,16 @@ class Worker:
 
     def take_messages(self) -> bytes:
         """Returns what a run that has ended left in the shared memory, and empties it."""
-        data = os.pread(self.memory, _FIRST_LOOK, 0)
-        size = min(LENGTH.unpack_from(data)[0], MEMORY_BYTES - LENGTH.size)
-        if size > len(data) - LENGTH.size:
-            data = os.pread(self.memory, LENGTH.size + size, 0)
-        # All of it: the program may have written anywhere.
-        os.ftruncate(self.memory, 0)
-        os.ftruncate(self.memory, MEMORY_BYTES)
-        return data[LENGTH.size : LENGTH.size + size]
+        messages = self.messages
+        end = LENGTH.size + LENGTH.unpack_from(messages)[0]
+        data = messages[LENGTH.size : min(end, MEMORY_BYTES)]
+        # All of it, as the program may have written anywhere; mostly only one page is there.
+        if os.fstat(self.memory).st_blocks * 512 <= _PAGE:
+            messages[:_PAGE] = _BLANK
+        else:
+            os.ftruncate(self.memory, 0)
+            os.ftruncate(self.memory, MEMORY_BYTES)
+        return data
 
     def close_streams(self) -> None:
         """Closes the host's ends of all descriptors of runs and services."""
@@ -281,6 +287,7 @@ class Worker:
         self.group.close()
         said = self._last_words()
         os.close(self.log)
+        self.messages.close()
         os.close(self.memory)
         return said.decode("utf-8", "replace").strip()
 
@@ -306,6 +313,7 @@ class Worker:
         self.close_streams()
         self.control.close()
         os.close(self.log)
+        self.messages.close()
         os.close(self.memory)
         self.process.returncode = 0  # nothing to wait for
 

@@ -22,6 +22,7 @@ from coding_envs.problem import (
     Problem,
     StdioTest,
 )
+from coding_envs.sandbox import Done, Order, Run
 from coding_envs.verdict import Status
 
 pytestmark = pytest.mark.nsjail
@@ -775,3 +776,43 @@ def test_a_broken_interactor_is_a_judge_error(
         entry_point="",
     )
     assert judge.judge(judged, "pass").status is BROKEN
+
+
+# --- answers that were judged before ---------------------------------------------------------------
+
+
+def test_the_same_answers_are_judged_once(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = []
+    start = judge._sandbox.start
+
+    def note(run: Run | Order, done: Done) -> None:
+        orders.extend([run] if isinstance(run, Order) else [])
+        start(run, done)
+
+    monkeypatch.setattr(judge._sandbox, "start", note)
+    one = problem(
+        CodeTest("assert f(2) == 4\nassert f(3) == 6\nassert f(-0.5) == -1"),
+        reference="def f(x): return 2 * x",
+    )
+    programs = {
+        "def f(x): return 2 * x": (GOOD, 2),  # the calls are noted, then the answers judged
+        "def f(x): return x + x": (GOOD, 0),
+        "def f(x): return x * x": (WRONG, 1),
+        "def f(x): return x ** 2": (WRONG, 0),
+        "def f(x): return float(x + x)": (GOOD, 1),
+        "def f(x): return str(2 * x)": (WRONG, 1),
+        "def f(x): return True if x == 2 else 2 * x": (WRONG, 1),
+        "def f(x): return 1 / (x - 2)": (CRASH, 1),
+    }
+    for program, (status, asked) in programs.items():
+        before = len(orders)
+        verdict = judge.judge(one, program)
+        assert (verdict.status, len(orders) - before) == (status, asked), program
+        assert (verdict.runs, verdict.cached) == (1, False)
+
+
+def test_answers_belong_to_their_problem(judge: Judge) -> None:
+    program = "def f(x): return x"
+    for wanted, status in ((1, GOOD), (2, WRONG), (1, GOOD), (3, WRONG)):
+        one = problem(CodeTest(f"assert f(1) == {wanted}"), reference=f"def f(x): return {wanted}")
+        assert judge.judge(one, program).status is status
