@@ -13,12 +13,12 @@
  *     change it or put another in its place (munmap, mremap, mprotect, madvise, mmap with
  *     MAP_FIXED, brk below the snapshot's break), and the tracer reads the range in the registers:
  *     one that touches the snapshot's mappings spends the executor. What else changes mappings is
- *     denied (shmat, remap_file_pages) or spends it (arch_prctl, mlock). What passes only adds: mmap
- *     otherwise never replaces anything, nor does a mapping that grows down, and the stack has
- *     reached its limit already. So the snapshot's mappings are as they were, and others are there
- *     if and only if the size of the address space, which the kernel counts exactly, has changed.
- *     These are told from the snapshot's by the userfaultfd, with which no later one is registered;
- *     nor can a registered mapping merge with one that is not;
+ *     denied (shmat, remap_file_pages) or spends it (arch_prctl, mlock). What passes only adds:
+ *     any other mmap never replaces anything, nor does a mapping that grows down, and the stack
+ *     has reached its limit already. So the snapshot's mappings are as they were, and others are
+ *     there if and only if the size of the address space, which the kernel counts exactly, has
+ *     changed. These are told from the snapshot's by the userfaultfd, with which no later one is
+ *     registered; nor can a registered mapping merge with one that is not;
  *   - everything else: a seccomp filter lets pass what leaves nothing behind, and stops the
  *     executor at every other allowed call. The tracer lets that call proceed too, so that a
  *     program sees no difference, but the run is then the executor's last: it is *spent*.
@@ -132,8 +132,8 @@ enum stop {
  * and what a descriptor of the run's own points at. */
 static const int passing[] = {
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv,
-    SYS_pwritev, SYS_lseek, SYS_clock_getres, SYS_nanosleep,
-    SYS_gettimeofday, SYS_time, SYS_getrandom, SYS_sched_yield, SYS_getcpu, SYS_getpid,
+    SYS_pwritev, SYS_lseek, SYS_clock_getres, SYS_nanosleep, SYS_gettimeofday, SYS_time,
+    SYS_getrandom, SYS_sched_yield, SYS_getcpu, SYS_getpid,
     SYS_getppid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid,
     SYS_getresgid, SYS_getgroups, SYS_getpgid, SYS_getpgrp, SYS_getsid, SYS_capget, SYS_uname,
     SYS_sysinfo, SYS_newfstatat, SYS_fstat, SYS_stat, SYS_lstat, SYS_statx, SYS_access,
@@ -834,7 +834,7 @@ static int image_memory = -1;
 static Executor base;
 static bool base_set;
 
-/* After a failed read from the image, which somebody has killed: later executors do without. */
+/* After a failed read from the image, which somebody has killed: later executors do without it. */
 static const char *lose_image(void)
 {
     base_set = false;
@@ -875,8 +875,8 @@ static pid_t make_image(void)
                      "syscall\n"
                      "1:"
                      : "+a"(result)
-                     : "D"(IMAGE_FLAGS), "d"(&pidfd), [close_range] "i"(SYS_close_range), [pause] "i"(SYS_pause),
-                       [exit] "i"(SYS_exit)
+                     : "D"(IMAGE_FLAGS), "d"(&pidfd), [close_range] "i"(SYS_close_range),
+                       [pause] "i"(SYS_pause), [exit] "i"(SYS_exit)
                      : "rcx", "rsi", "r8", "r10", "r11", "memory", "cc");
     close_fd(&pidfd);
     sigprocmask(SIG_SETMASK, &before, NULL);
@@ -1426,8 +1426,22 @@ static int list_segments(Executor *self)
     return 0;
 }
 
-/* Copies a region that was forked from the tracer's. A page is the image's if the tracer has not
- * written it since, and if the executor has not: what it writes is its own alone. */
+enum source { READ, INHERITED, EMPTY };
+
+/* Where a page of a fresh executor comes from, by its entry in the pagemap. `in_image`: the tracer
+ * has not written it since settle(). It is still that page if the executor has not written it, too:
+ * what it writes is its own alone. */
+static enum source source_of(uint64_t entry, bool anonymous, bool in_image)
+{
+    bool present = entry >> 63 & 1, swapped = entry >> 62 & 1, exclusive = entry >> 56 & 1;
+    if (swapped || (present && exclusive))
+        return READ;
+    if (!present && anonymous)
+        return EMPTY;
+    return in_image ? INHERITED : READ;
+}
+
+/* Copies of a region what the image does not hold, and notes what it does. */
 static int copy_inherited(Executor *self, const Region *region, Transfer *transfer)
 {
     size_t pages = (region->end - region->start) / PAGE;
@@ -1454,23 +1468,13 @@ static int copy_inherited(Executor *self, const Region *region, Transfer *transf
                            (ssize_t)(pages * sizeof *entries))
         result = -1;
     for (size_t i = 0, next; result == 0 && i < pages; i = next) {
-        enum { READ, INHERITED, EMPTY } from = READ, other = READ;
+        enum source source = source_of(entries[i], region->anonymous, in_image[i]);
         for (next = i; next < pages; next++) {
-            bool present = entries[next] >> 63 & 1, swapped = entries[next] >> 62 & 1;
-            bool exclusive = entries[next] >> 56 & 1;
-            if (swapped || (present && exclusive))
-                other = READ;
-            else if (!present && region->anonymous)
-                other = EMPTY;
-            else
-                other = in_image[next] ? INHERITED : READ;
-            in_image[next] = other == INHERITED;
-            if (next == i)
-                from = other;
-            else if (other != from)
+            if (source_of(entries[next], region->anonymous, in_image[next]) != source)
                 break;
+            in_image[next] = source == INHERITED;
         }
-        if (from == READ)
+        if (source == READ)
             result = transfer_add(transfer, region->copy + i * PAGE, region->start + i * PAGE,
                                   (next - i) * PAGE);
     }
@@ -1653,10 +1657,10 @@ extern const ptrdiff_t __rseq_offset __attribute__((weak));
 
 PyDoc_STRVAR(settle_doc,
 "settle(proc: int) -> None\n\n"
-"In the tracer, once, when it is warm and still dumpable: forks an image of its memory, which lives\n"
-"as long as its pid namespace, so that executors need hold no copies of what they inherit and cost\n"
-"little more than a fork to make. It can be left out. Children must close the descriptors that it\n"
-"opens, and all above 4, before they run a program.");
+"In the tracer, once, when it is warm and still dumpable: forks an image of its memory, which\n"
+"lives as long as its pid namespace, so that executors need hold no copies of what they inherit\n"
+"and cost little more than a fork to make. It can be left out. Children must close the descriptors\n"
+"that it opens, and all above 4, before they run a program.");
 
 static PyObject *settle(PyObject *module, PyObject *args)
 {

@@ -1,14 +1,17 @@
 /* The worker's inner loop: one child per run, by a raw clone, without touching the interpreter.
 
 `serve` here and in zygote.py do the same; this one is several times cheaper, because between runs
-it writes to no page that the children share: no Python code runs in the parent. Three more things
-make a clone cheap; each was measured (benchmarks/sandbox.py, docs/sandbox.md):
+it writes to no page that the children share: no Python code runs in the parent. More things make a
+clone cheap, and a rollback (_rollback.c); each was measured (benchmarks/sandbox.py, docs/sandbox.md):
 
 - Huge pages. The cost of a clone is the copying of page tables. From the first moment on (this
   file is preloaded), the interpreter's arenas lie in one aligned region and the C library's heap
   starts at an aligned address; `settle` turns both into huge pages.
 - Immortal objects. A reference count that changes is a page that is copied: all that exists when
   the worker is warm is made immortal (PEP 683), whose counts are never written.
+- Few mappings: a library takes two instead of five.
+- No gaps: what is free between the blocks in use is taken for good, so that a program's objects lie
+  together on few pages.
 - Everything that a child needs before its program is done here in a dozen system calls.
 
 Nothing of this is needed for safety: where no compiler was there at install time, zygote.py serves.
