@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import collections
 import functools
+import hashlib
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -52,6 +53,10 @@ _VERDICTS = ("sync", "deferred")
 _DRAWS = 64  # problem numbers drawn at a time, per agent
 _OPEN = 4  # verdicts that may be waited for, per agent
 _UNCOLLECTED = 1024  # outcomes that nobody collects, per agent
+# What a state holds: of the core's own arrays, of the buffers, and of the statistics.
+_ARRAYS = ("actions", "lengths", "current", "hinted", "drawn", "next")
+_BUFFERS = ("observations", "rewards", "terminals", "truncations", "masks", "tickets")
+_SUMS = ("episodes", "solved", "cached", "reward", "length", "fraction", "judge_wait_s")
 _REMEMBERED = 1 << 14  # answers whose text and verdict are remembered, twice
 
 
@@ -87,9 +92,10 @@ class _Answer:
       future: its verdict, now or later.
       verdict: None before it was looked at; first as it came, then as one that is cached.
       reward: what it pays; 0 where the judge failed.
+      failed: whether the judge did.
     """
 
-    __slots__ = ("completion", "future", "problem", "program", "reward", "verdict")
+    __slots__ = ("completion", "failed", "future", "problem", "program", "reward", "verdict")
 
     def __init__(
         self, problem: Problem, completion: str, program: str, future: Future[Verdict]
@@ -98,6 +104,7 @@ class _Answer:
         self.future = future
         self.verdict: Verdict | None = None
         self.reward = 0.0
+        self.failed = False
 
 
 class _Open(NamedTuple):
@@ -134,6 +141,25 @@ class Statistics:
         self.fraction += episode.verdict.fraction
         self.statuses[episode.verdict.status] += 1
 
+    def state_dict(self, executions: int) -> dict[str, Any]:
+        """Returns the sums as plain values; `executions`: how many the judge counts by now."""
+        state = {name: getattr(self, name) for name in _SUMS}
+        return state | {
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "executions": executions - self.executions_before,
+            "elapsed_s": time.monotonic() - self.started,
+        }
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any], executions: int) -> Statistics:
+        """Returns the sums that `state_dict` gave."""
+        return cls(
+            **{name: state[name] for name in _SUMS},
+            statuses=collections.Counter({Status(k): n for k, n in state["statuses"].items()}),
+            executions_before=executions - state["executions"],
+            started=time.monotonic() - state["elapsed_s"],
+        )
+
     def report(self, executions: int) -> dict[str, float]:
         """Returns means over these episodes, as PufferLib's dashboard and our logs show them."""
         count, elapsed_s = max(self.episodes, 1), max(time.monotonic() - self.started, 1e-9)
@@ -169,6 +195,7 @@ class EpisodeCore:
       verdicts: "sync" or "deferred"; see the module.
       max_open: deferred verdicts that may be open at one time; a step that would leave more waits,
         since a sandbox slower than the policy would else fall behind for ever. 0: 4 per agent.
+      action_masks: True writes down which actions the tokenizer's grammar allows.
 
     Attributes:
       observations: int32 [num_agents, observation_size].
@@ -178,6 +205,8 @@ class EpisodeCore:
       tickets: int64 [num_agents]; of the verdict that the last step of an agent waits for, else 0.
         Numbered from 1 up, by step and agent. All 0 where verdicts are "sync".
       deferred: True where verdicts are "deferred".
+      action_masks: bool [num_agents, num_actions]; what the grammar allows next, a hint that no
+        step enforces. None unless asked for.
       statistics: sums since the last report, over the episodes whose verdicts have come.
     """
 
@@ -194,6 +223,7 @@ class EpisodeCore:
         hints: float = 0.0,
         verdicts: str = "sync",
         max_open: int = 0,
+        action_masks: bool = False,
     ) -> None:
         if verdicts not in _VERDICTS:
             raise UnknownNameError("way of verdicts", verdicts, _VERDICTS)
@@ -222,6 +252,11 @@ class EpisodeCore:
         self._lengths = np.zeros(self.num_agents, np.int64)
         self._current = np.zeros(self.num_agents, np.int64)
         self._ready = False
+        self.action_masks: NDArray[np.bool_] | None = None
+        if action_masks:
+            self.action_masks = np.ones((self.num_agents, tokenizer.num_actions), bool)
+            self._grammar, self._brackets = _grammar(tokenizer)
+            self._depths = np.zeros(self.num_agents, np.int64)
         self.deferred = verdicts == "deferred"
         self.tickets = np.zeros(self.num_agents, np.int64)
         self._max_open = int(max_open) or _OPEN * self.num_agents
@@ -288,6 +323,7 @@ class EpisodeCore:
             raise EpisodeError("restart() before reset(): call reset() first")
         self._begin(np.arange(self.num_agents), problem)
         self._clear_outcomes()
+        self._write_action_masks()
         self._ready = True
 
     def step(self, actions: NDArray[np.integer[Any]], *, restart: bool = True) -> list[Episode]:
@@ -328,6 +364,8 @@ class EpisodeCore:
         self._actions[writes, at] = actions[writes]
         self.observations[writes, self.prompt_tokens + at] = actions[writes] + 1
         self._lengths[writes] += 1
+        if self.action_masks is not None:
+            self._depths[writes] += self._brackets[actions[writes] + 1]
         self.observations[:, -1] = self._lengths
         full = self._lengths == self.program_tokens
         ended = np.flatnonzero((actions == SUBMIT_ACTION) | full)
@@ -340,6 +378,7 @@ class EpisodeCore:
                 episodes = self._judged(waiting)
             if restart:
                 self._begin(ended)
+        self._write_action_masks()
         self._ready = restart or not len(ended)
         return episodes
 
@@ -370,6 +409,90 @@ class EpisodeCore:
         """Forgets the open tickets and what nobody has collected; again and again is fine."""
         self._open.clear()
         self._outcomes.clear()
+
+    def fingerprint(self) -> str:
+        """Returns a digest of what episodes mean: problems, tokenizer, lengths, reward."""
+        digest = hashlib.blake2b(digest_size=16)
+        tokenizer, paid = self.tokenizer, self._reward
+        parts = [
+            self.problems.fingerprint(),
+            f"{tokenizer.name} {tokenizer.size} {tokenizer.num_actions}",
+            *(tokenizer.action_text(action) for action in range(1, tokenizer.num_actions)),
+            f"{self.prompt_tokens} {self.program_tokens}",
+            f"{getattr(paid, '__module__', '')}.{getattr(paid, '__qualname__', type(paid))}",
+        ]
+        for part in parts:
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big") + data)
+        digest.update(self._prompts.tobytes())
+        return digest.hexdigest()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns all that the next steps depend on: arrays, numbers and texts, of its own.
+
+        Waits for the verdicts that are open: their outcomes are part of the state, for the next
+        `collect`. What the judge has cached is not, so that of what is reported cache hits, and
+        what takes time, may differ afterwards.
+
+        Raises:
+          EpisodeError: there was no reset.
+          SandboxClosedError: the judge was closed before the verdict.
+        """
+        if not hasattr(self, "_draws"):
+            raise EpisodeError("state_dict() before reset(): call reset() first")
+        while self._open:
+            self._wait()
+        outcomes = sorted(self._outcomes)
+        return {
+            **self._identity(),
+            "streams": np.array([_stream_numbers(draws) for draws in self._draws], np.int64),
+            **{name: getattr(self, f"_{name}").copy() for name in _ARRAYS},
+            **{name: getattr(self, name).copy() for name in _BUFFERS},
+            "ready": self._ready,
+            "last_ticket": self._last_ticket,
+            "outcome_tickets": np.array([ticket for ticket, _, _ in outcomes], np.int64),
+            "outcome_rewards": np.array([reward for _, reward, _ in outcomes], np.float64),
+            "outcome_masks": np.array([mask for _, _, mask in outcomes], bool),
+            "statistics": self.statistics.state_dict(self.judge.executions),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on where `state_dict` was called, bit for bit; open verdicts are abandoned.
+
+        Raises:
+          InvalidValueError: the state is that of other problems, another tokenizer, other lengths,
+            another reward, another number of agents or the other way of verdicts; nothing has been
+            done then.
+        """
+        for name, mine in self._identity().items():
+            if state.get(name) != mine:
+                raise InvalidValueError(
+                    f"state must have {name} {mine!r}, got {state.get(name)!r}: it was made with "
+                    "other problems or settings"
+                )
+        self.abandon()
+        self._draws = [_stream(numbers) for numbers in np.asarray(state["streams"])]
+        self._drawn = np.zeros((self.num_agents, _DRAWS), np.int64)
+        self._next = np.zeros(self.num_agents, np.int64)
+        for name in _ARRAYS:
+            getattr(self, f"_{name}")[:] = np.asarray(state[name])
+        for name in _BUFFERS:
+            getattr(self, name)[:] = np.asarray(state[name])
+        self._ready, self._last_ticket = bool(state["ready"]), int(state["last_ticket"])
+        kept = [np.asarray(state[f"outcome_{name}"]) for name in ("tickets", "rewards", "masks")]
+        self._outcomes = list(zip(*(values.tolist() for values in kept), strict=True))
+        self.statistics = Statistics.from_state_dict(state["statistics"], self.judge.executions)
+        if self.action_masks is not None:
+            written = np.arange(self.program_tokens) < self._lengths[:, None]
+            self._depths = (self._brackets[self._actions + 1] * written).sum(1)
+            self._write_action_masks()
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "fingerprint": self.fingerprint(),
+            "num_agents": self.num_agents,
+            "verdicts": _VERDICTS[self.deferred],
+        }
 
     def program(self, agent: int) -> tuple[Problem, str]:
         """Returns an agent's problem and what it has written of the program so far.
@@ -404,24 +527,41 @@ class EpisodeCore:
         self._lengths[agents] = 0
         self.observations[agents, : self.prompt_tokens] = self._prompts[self._current[agents]]
         self.observations[agents, self.prompt_tokens :] = 0
+        if self.action_masks is not None:
+            self._depths[agents] = 0
         self._hinted[agents] = False
         if self._hints:
-            for agent in map(int, agents):
-                self._give_hint(agent)
+            self._give_hints(agents)
 
-    def _give_hint(self, agent: int) -> None:
-        draws = self._draws[agent]
-        reference = self._references[self._current[agent]]
-        most = int(self._reference_lengths[self._current[agent]])
-        if draws.random() >= self._hints or not most:
+    def _give_hints(self, agents: NDArray[np.int64]) -> None:
+        """Writes, for some of these agents, the beginning of a reference solution."""
+        hinted, lengths = [], []
+        references = self._reference_lengths[self._current[agents]].tolist()
+        for agent, most in zip(agents.tolist(), references, strict=True):
+            draws = self._draws[agent]
+            if draws.random() < self._hints and most:
+                hinted.append(agent)
+                lengths.append(int(draws.integers(1, most + 1)))
+        if not hinted:
             return
-        length = int(draws.integers(1, most + 1))
-        self._hinted[agent] = True
-        self._lengths[agent] = length
-        self._actions[agent, :length] = reference[:length]
-        start = self.prompt_tokens
-        self.observations[agent, start : start + length] = reference[:length] + 1
-        self.observations[agent, -1] = length
+        written = np.arange(self.program_tokens) < np.array(lengths)[:, None]
+        actions = np.where(written, self._references[self._current[hinted]], 0)
+        self._hinted[hinted] = True
+        self._lengths[hinted] = lengths
+        self._actions[hinted] = actions
+        self.observations[hinted, self.prompt_tokens : -1] = (actions + 1) * written
+        self.observations[hinted, -1] = lengths
+        if self.action_masks is not None:
+            self._depths[hinted] = (self._brackets[actions + 1] * written).sum(1)
+
+    def _write_action_masks(self) -> None:
+        if self.action_masks is None:
+            return
+        last = self.observations[
+            np.arange(self.num_agents), self.prompt_tokens + np.maximum(self._lengths, 1) - 1
+        ]  # padding where nothing is written
+        rows = last + self.tokenizer.size * (self._depths > 0)
+        np.take(self._grammar, rows, axis=0, out=self.action_masks, mode="clip")
 
     def _encode_references(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Returns each problem's first solution as actions, and its length; 0 where there is none.
@@ -473,9 +613,7 @@ class EpisodeCore:
             problem = self.problems[number]
             completion = self.tokenizer.decode_actions(np.frombuffer(written, np.int32).tolist())
             program = submission(problem, completion)
-        elif self.judge.keeps_verdicts and not (
-            known.verdict and known.verdict.status.is_fault_of_ours
-        ):
+        elif self.judge.keeps_verdicts and not known.failed:
             return known
         else:
             problem, completion, program = known.problem, known.completion, known.program
@@ -490,9 +628,11 @@ class EpisodeCore:
         answer = ended.answer
         verdict = answer.verdict
         if verdict is None:
-            verdict = answer.verdict = answer.future.result()
-            if not verdict.status.is_fault_of_ours:
+            verdict = answer.future.result()
+            answer.failed = verdict.status.is_fault_of_ours
+            if not answer.failed:
                 answer.reward = pay(self._reward, verdict)
+            answer.verdict = verdict
         elif verdict.runs and not verdict.cached:  # one that took no run is the judge's own word
             verdict = answer.verdict = replace(verdict, cached=True, runs=0, wall_time_s=0.0)
         episode = Episode(
@@ -518,7 +658,7 @@ class EpisodeCore:
             raise
         self.statistics.judge_wait_s += time.monotonic() - started
         agents = [episode.agent for episode in episodes]
-        failed = [episode.verdict.status.is_fault_of_ours for episode in episodes]
+        failed = [ended.answer.failed for ended in waiting]
         self.rewards[agents] = [episode.reward for episode in episodes]
         self.truncations[agents] = failed
         self.terminals[agents] = self.masks[agents] = np.logical_not(failed)
@@ -559,7 +699,7 @@ class EpisodeCore:
             self._ready = False  # its reward is lost: only a reset helps
             self._forget_answers()
             raise
-        self._outcomes.append((ticket, episode.reward, not episode.verdict.status.is_fault_of_ours))
+        self._outcomes.append((ticket, episode.reward, not ended.answer.failed))
         return True
 
     def _settle_arrived(self) -> None:
@@ -594,6 +734,51 @@ class EpisodeCore:
         seen = collections.Counter(dict.fromkeys(self.statistics.statuses, 0))
         self.statistics = Statistics(executions_before=self.judge.executions, statuses=seen)
         return report
+
+
+def _grammar(tokenizer: Tokenizer) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Returns which actions may come next, and by how much each token opens brackets.
+
+    The first, bool [2 * size, num_actions]: by the last token written where no bracket is open,
+    then the same where one is. Without an open bracket none closes; with one, nothing is submitted.
+
+    Raises:
+      InvalidValueError: the tokenizer knows no grammar.
+    """
+    follow, brackets = tokenizer.follow_table(), tokenizer.bracket_table().astype(np.int64)
+    closes = brackets[1 : tokenizer.num_actions + 1] < 0
+    if follow.all() and not closes.any():
+        raise InvalidValueError(
+            f"action_masks need a tokenizer with a grammar, got {tokenizer.name!r}: take 'starter' "
+            "or leave them off"
+        )
+    inside = follow.copy()
+    inside[:, SUBMIT_ACTION] &= not closes.any()
+    return np.concatenate((follow & ~closes, inside)), brackets
+
+
+def _stream_numbers(draws: np.random.Generator) -> NDArray[np.int64]:
+    """Returns the state of a stream (PCG64: two numbers of 128 bits, half a draw), int64 [6]."""
+    state = draws.bit_generator.state
+    words = b"".join(state["state"][name].to_bytes(16, "little") for name in ("state", "inc"))
+    rest = np.array([state["has_uint32"], state["uinteger"]], np.int64)
+    return np.concatenate((np.frombuffer(words, "<i8").astype(np.int64), rest))
+
+
+def _stream(numbers: NDArray[np.int64]) -> np.random.Generator:
+    """Returns the stream that `_stream_numbers` describes."""
+    draws = np.random.default_rng(0)
+    words = np.asarray(numbers[:4], "<i8").tobytes()
+    draws.bit_generator.state = {
+        "bit_generator": "PCG64",
+        "state": {
+            "state": int.from_bytes(words[:16], "little"),
+            "inc": int.from_bytes(words[16:], "little"),
+        },
+        "has_uint32": int(numbers[4]),
+        "uinteger": int(numbers[5]),
+    }
+    return draws
 
 
 def whole_number(name: str, value: Any, *, least: int, most: int | None = None) -> int:

@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class CodingPufferEnv(pufferlib.PufferEnv):
         `tickets`, and `collect` gives the rewards later. For trainers that know of it, as
         coding_envs_trainer does: others see rewards of 0. Not in worker processes.
       max_open: deferred verdicts that may be open at one time; beyond, steps wait. 0: 4 per agent.
+      action_masks: True keeps `action_masks`, for a tokenizer with a grammar ("starter").
       log_path: a file to which each report is appended as a line of JSON, or "".
       report_interval: steps between reports.
       buf, seed: PufferLib's.
@@ -57,6 +59,8 @@ class CodingPufferEnv(pufferlib.PufferEnv):
       deferred: whether verdicts are.
       tickets: int64 [num_agents], in place: of the verdict that an agent's last step waits for,
         else 0. Such a step counts as terminated, with reward 0, until `collect` says more.
+      action_masks: bool [num_agents, num_actions], in place: what the tokenizer's grammar allows
+        next. A hint for policies, which no step enforces; only where it was asked for.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class CodingPufferEnv(pufferlib.PufferEnv):
         hints: float = 0.0,
         verdicts: str = "sync",
         max_open: int = 0,
+        action_masks: bool = False,
         judge: Judge | None = None,
         workers: int | None = None,
         sandbox: str | Sandbox = "nsjail",
@@ -94,7 +99,14 @@ class CodingPufferEnv(pufferlib.PufferEnv):
         self.render_mode = render_mode
         problems = load_problem_set(dataset, config=config, split=split, data_files=data_files)
         options = CoreOptions(
-            tokenizer, reward, prompt_tokens, program_tokens, hints, verdicts, max_open
+            tokenizer=tokenizer,
+            reward=reward,
+            prompt_tokens=prompt_tokens,
+            program_tokens=program_tokens,
+            hints=hints,
+            verdicts=verdicts,
+            max_open=max_open,
+            action_masks=action_masks,
         )
         self._judge, self._owns_judge = open_judge(
             judge, workers=workers, sandbox=sandbox, cache=cache
@@ -119,10 +131,12 @@ class CodingPufferEnv(pufferlib.PufferEnv):
         # A policy needs to know where the statement ends and the program begins.
         self.prompt_tokens, self.program_tokens = core.prompt_tokens, core.program_tokens
         self.deferred, self.tickets = core.deferred, core.tickets
+        if core.action_masks is not None:
+            self.action_masks = core.action_masks
         self._seed = seed
         self._interval, self._steps = report_interval, 0
         self._shown: Episode | None = None
-        self._started = time.time()
+        self._started, self._executions_before = time.time(), 0
 
     def reset(self, seed: int | None = None) -> tuple[NDArray[np.int32], list[dict[str, Any]]]:
         """Starts every agent's first episode; agent `i` draws from the stream of `seed + i`."""
@@ -166,6 +180,37 @@ class CodingPufferEnv(pufferlib.PufferEnv):
         """
         return self._core.collect(timeout_s)
 
+    def fingerprint(self) -> str:
+        """Returns a digest of what episodes mean: problems, tokenizer, lengths, reward.
+
+        A policy that was trained where it is another one has learned another task.
+        """
+        return self._core.fingerprint()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns all that the next steps depend on: arrays, numbers and texts; see EpisodeCore.
+
+        Waits for open verdicts.
+        """
+        return {
+            "core": self._core.state_dict(),
+            "steps": self._steps,
+            "elapsed_s": time.time() - self._started,
+            "executions": self._executions_before + self._judge.executions,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on where `state_dict` was called, bit for bit, in place of a `reset`.
+
+        Raises:
+          InvalidValueError: the state was made with other problems or settings.
+        """
+        self._core.load_state_dict(state["core"])
+        self._steps = int(state["steps"])
+        self._started = time.time() - state["elapsed_s"]
+        self._executions_before = int(state["executions"]) - self._judge.executions
+        self._shown = None
+
     def _report(self) -> dict[str, float]:
         report = self._core.report()
         if self._log_path is not None:
@@ -173,7 +218,7 @@ class CodingPufferEnv(pufferlib.PufferEnv):
                 "time": time.time(),
                 "elapsed_s": time.time() - self._started,
                 "agent_steps": self._steps * self.num_agents,
-                "executions": self._judge.executions,
+                "executions": self._executions_before + self._judge.executions,
                 **report,
             }
             with self._log_path.open("a", encoding="utf-8") as file:

@@ -90,7 +90,8 @@ class CoreOptions:
       prompt_tokens, program_tokens: lengths; 0 takes what fits the dataset.
       hints: part of the episodes that begin with some of a reference solution; see EpisodeCore.
       verdicts: "sync" or "deferred".
-      max_open: deferred verdicts that may be waited for at one time; 0 takes the core's own.
+      max_open: deferred verdicts that may be open at one time; 0 takes the core's own.
+      action_masks: whether the core writes down what the tokenizer's grammar allows.
     """
 
     tokenizer: str | Tokenizer = "fitting"
@@ -100,6 +101,7 @@ class CoreOptions:
     hints: float = 0.0
     verdicts: str = "sync"
     max_open: int = 0
+    action_masks: bool = False
 
     def make_core(self, problems: ProblemSet, judge: Judge, num_agents: int) -> EpisodeCore:
         """Returns the core."""
@@ -118,6 +120,7 @@ class CoreOptions:
             hints=self.hints,
             verdicts=self.verdicts,
             max_open=self.max_open,
+            action_masks=self.action_masks,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -655,6 +656,42 @@ def test_deferred_verdicts_need_the_trainers_own_process(judge: Judge) -> None:
             env_kwargs={"num_agents": 2, "judge": judge, "verdicts": "deferred"},
         )  # fmt: skip
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("verdicts", ["sync", "deferred"])
+def test_the_native_environment_goes_on_from_a_state(
+    judge: Judge, verdicts: str, tmp_path: Path
+) -> None:
+    def made(**more: Any) -> CodingPufferEnv:
+        return CodingPufferEnv(
+            num_agents=5, judge=judge, reward="shaped", verdicts=verdicts, hints=0.3,
+            action_masks=True, report_interval=10, log_path=tmp_path / "log", **more
+        )  # fmt: skip
+
+    def play(env: CodingPufferEnv, rows: Any) -> list[Any]:
+        seen, paid = [], []
+        for row in rows:
+            arrays = env.step(row)[:4]
+            seen += [array.tolist() for array in (*arrays, env.tickets, env.action_masks)]
+            while env._core._open or env._core._outcomes:
+                paid += list(zip(*(array.tolist() for array in env.collect(1.0)), strict=True))
+        return [seen, sorted(paid)]
+
+    rows = np.random.default_rng(0).integers(4, size=(50, 5))
+    whole = made(seed=4)
+    whole.reset(4)
+    play(whole, rows[:20])
+    wanted = play(whole, rows[20:])
+    first, second = made(seed=4), made(seed=9)
+    first.reset(4)
+    play(first, rows[:20])
+    second.load_state_dict(first.state_dict())
+    assert first.fingerprint() == second.fingerprint()
+    assert play(second, rows[20:]) == wanted
+    assert second._steps == 50
+    log = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert log[-1]["agent_steps"] == 250
+    assert log[-1]["executions"] >= log[-2]["executions"]
 
 
 def test_closing_with_open_verdicts_leaves_no_process() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -744,6 +745,158 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         other.step(row)
         assert core.rewards.tolist() == other.rewards.tolist()
         assert len(core._answers) + len(core._older_answers) <= 8
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+
+def through_json(state: dict[str, Any]) -> dict[str, Any]:
+    again: dict[str, Any] = json.loads(json.dumps(state, default=lambda array: array.tolist()))
+    return again
+
+
+@pytest.mark.parametrize("verdicts", ["sync", "deferred"])
+@pytest.mark.parametrize("hints", [0.0, 0.5])
+@pytest.mark.parametrize("written", [lambda state: state, through_json], ids=["arrays", "JSON"])
+def test_a_state_goes_on_bit_for_bit(verdicts: str, hints: float, written: Any) -> None:
+    more = {
+        "answer": sometimes_faulty, "reward": "shaped", "hints": hints, "verdicts": verdicts,
+        "action_masks": True,
+    }  # fmt: skip
+    rows = some_actions(6, 150)
+    whole = Recording(make(6, **more), seed=3)
+    for row in rows:
+        whole.step(row)
+        whole.collect()
+    first = Recording(make(6, **more), seed=3)
+    for row in rows[:60]:
+        first.step(row)
+        if verdicts == "sync" or len(first.rewards) < 55:
+            first.collect()
+    state = written(first.core.state_dict())
+    assert (len(first.open) > 0) == (verdicts == "deferred")
+    first.step(rows[60])  # the state is of its own
+    second = Recording(make(6, **more), seed=99)
+    second.core.load_state_dict(state)
+    second.__dict__.update(first.__dict__ | {"core": second.core})
+    for one in (second.observations, second.rewards, second.masks, second.ends, second.tickets):
+        del one[60 + (one is second.observations) :]
+    second.open = {t: at for t, at in second.open.items() if at[0] < 60}
+    assert np.array_equal(second.core.observations, whole.observations[60])
+    for row in rows[60:]:
+        second.step(row)
+        second.collect()
+    assert second.seen() == whole.seen()
+    assert not second.open
+    assert np.array_equal(second.tickets, whole.tickets)
+    assert np.array_equal(second.core.action_masks, whole.core.action_masks)
+    one, other = whole.core.statistics, second.core.statistics
+    for name in ("episodes", "solved", "length", "statuses"):
+        assert getattr(one, name) == getattr(other, name)
+    assert one.reward == pytest.approx(other.reward)
+    assert whole.core.judge.executions - one.executions_before == (
+        second.core.judge.executions - other.executions_before
+    )
+
+
+def test_a_state_waits_for_open_verdicts() -> None:
+    core = make(2, verdicts="deferred", reward="shaped")
+    core.reset(0)
+    core.judge._sandbox._delay = True
+    core.step(np.full(2, actions("x")[0]))
+    core.step(np.zeros(2, int))
+    timer = answer_later(core, 0.05)
+    state = core.state_dict()
+    timer.join()
+    assert state["outcome_tickets"].tolist() == [1, 2]
+    other = make(2, verdicts="deferred", reward="shaped")
+    other.load_state_dict(state)
+    for one in (core, other):  # who goes on gets them too
+        assert one.collect()[0].tolist() == [1, 2]
+        assert one.collect()[0].tolist() == []
+
+
+def test_a_state_of_something_else_is_refused() -> None:
+    core = make(2)
+    with pytest.raises(EpisodeError, match=r"^state_dict\(\) before reset"):
+        core.state_dict()
+    core.reset(0)
+    state = core.state_dict()
+    before = snapshot(core)
+    for other in (
+        make(3),
+        make(2, verdicts="deferred"),
+        make(2, program_tokens=PROGRAM_TOKENS + 1),
+        make(2, problems=ProblemSet(PROBLEMS[1:], name="d")),
+        make(2, reward="shaped"),
+    ):
+        other.reset(1)
+        seen = snapshot(other)
+        with pytest.raises(
+            InvalidValueError, match=r"^state must have .* made with other problems"
+        ):
+            other.load_state_dict(state)
+        assert snapshot(other) == seen
+    assert snapshot(core) == before
+
+
+def test_a_fingerprint_is_that_of_the_task() -> None:
+    same = {make(n, hints=h, cache=c).fingerprint() for n, h, c in ((1, 0, None), (9, 1, "memory"))}
+    assert len(same) == 1
+    others = {
+        make(problems=ProblemSet(PROBLEMS[:-1], name="d")).fingerprint(),
+        make(reward="shaped").fingerprint(),
+        make(reward=lambda verdict: 0.0).fingerprint(),
+        make(prompt_tokens=PROMPT_TOKENS + 1).fingerprint(),
+        make(program_tokens=PROGRAM_TOKENS + 1).fingerprint(),
+    }
+    assert len(others | same) == 6
+
+
+# --- action masks --------------------------------------------------------------------------------
+
+
+def allowed(core: EpisodeCore) -> Any:
+    """What policies work out from the observations alone."""
+    tokens, written = core.observations[:, PROMPT_TOKENS:-1], core.observations[:, -1]
+    brackets = TOKENIZER.bracket_table()
+    closes = brackets[1 : TOKENIZER.num_actions + 1] < 0
+    rows = []
+    for row, count in zip(tokens, written, strict=True):
+        depth = brackets[row[:count]].sum()
+        mask = TOKENIZER.follow_table()[row[count - 1] if count else 0].copy()
+        if depth <= 0:
+            mask[closes] = False
+        else:
+            mask[0] = False
+        rows.append(mask)
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("hints", [0.0, 0.5])
+@pytest.mark.parametrize("obeys", [True, False])
+def test_action_masks_are_what_the_grammar_allows(hints: float, obeys: bool) -> None:
+    core = make(8, hints=hints, action_masks=True)
+    core.reset(0)
+    masks, draws = core.action_masks, np.random.default_rng(0)
+    assert masks.shape == (8, TOKENIZER.num_actions)
+    assert masks.dtype == bool
+    for _ in range(100):
+        assert core.action_masks is masks
+        assert np.array_equal(masks, allowed(core))
+        weights = masks if obeys else np.ones_like(masks)
+        assert weights.any(1).all()
+        core.step(np.array([draws.choice(np.flatnonzero(row)) for row in weights]))
+    assert core.statistics.episodes > 50
+
+
+def test_there_are_no_action_masks_without_a_grammar() -> None:
+    assert make().action_masks is None
+    judge = Judge(sandbox=FakeSandbox(echo))
+    with pytest.raises(InvalidValueError, match=r"^action_masks need a tokenizer with a grammar"):
+        EpisodeCore(
+            PROBLEMS, judge, make_tokenizer("bytes"), make_reward("accepted"), action_masks=True
+        )
 
 
 # --- statistics ----------------------------------------------------------------------------------
