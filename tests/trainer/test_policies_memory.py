@@ -188,6 +188,11 @@ def test_a_transformer_remembers_the_last_steps_where_the_cache_is_full() -> Non
     torch.testing.assert_close(worth[:, -1], values[:, -1], rtol=0, atol=1e-4)
 
 
+def test_a_transformer_says_that_it_needs_a_cache() -> None:
+    with pytest.raises(ValueError, match="initial_state"):
+        Transformer(FLAT).forward_eval(observe(FLAT, 2), {"lstm_h": None})
+
+
 def test_a_transformer_does_not_see_what_comes_or_another_episode() -> None:
     policy = lively(Transformer(FLAT, hidden_size=32, heads=2))
     observations = observe(FLAT, 1, 8)
@@ -254,6 +259,23 @@ def test_autocast_to_bfloat16(cls: Any, env: Any) -> None:
     assert values.isfinite().all()
     for one in (trained, logits):
         torch.testing.assert_close(one.float(), wanted, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cls", "graphs"), [(MLP, 1), (Transformer, 1), (LSTM, 3)])
+@pytest.mark.filterwarnings("default")
+def test_compiling_breaks_graphs_where_it_must_only(cls: Any, graphs: int) -> None:
+    from torch._dynamo.utils import counters
+
+    counters.clear()
+    torch.compiler.reset()
+    policy = cls(FLAT, hidden_size=16)
+    compiled = torch.compile(policy, backend="eager")
+    for _ in range(3):  # other episodes are no other graph
+        observations, starts = observe(FLAT, 4, 8), starting("random", 4, 8)
+        found, _ = compiled(observations, {"starts": starts})
+        torch.testing.assert_close(found, policy(observations, {"starts": starts})[0])
+    assert counters["stats"]["unique_graphs"] == graphs
 
 
 @pytest.mark.parametrize("cls", [LSTM, Transformer])

@@ -88,7 +88,16 @@ class Transformer(Memory):
     def forward_eval(
         self, observations: Tensor, state: MutableMapping[str, Any]
     ) -> tuple[Logits, Tensor]:
-        """Returns logits and values [B, 1] for one step, and notes it in the cache."""
+        """Returns logits and values [B, 1] for one step, and notes it in the cache.
+
+        Raises:
+          ValueError: `state` holds no cache.
+        """
+        if "kv_cache" not in state:
+            raise ValueError(
+                "state must hold kv_cache and position, as initial_state() gives them; PufferLib's "
+                "own trainer keeps none: use coding_envs_trainer's"
+            )
         hidden = self._stream(self.encode(observations, state))
         cache, position = state["kv_cache"], state["position"]
         position.masked_fill_(starts_of(state, len(hidden), device=hidden.device), 0)
