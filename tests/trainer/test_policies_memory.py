@@ -184,8 +184,24 @@ def test_a_transformer_remembers_the_last_steps_where_the_cache_is_full() -> Non
     observations = observe(FLAT, 3, 11)
     none = starting("none", 3, 11)
     _, values, _ = roll(policy, observations, none, policy.initial_state(3))
+    _, worth = policy(observations, {})
+    torch.testing.assert_close(worth, values, rtol=0, atol=1e-4)
     _, worth = policy(observations[:, 7:], {})
     torch.testing.assert_close(worth[:, -1], values[:, -1], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("cls", [LSTM, Transformer])
+def test_a_step_that_is_looked_at_twice_is_one_step(cls: Any) -> None:
+    # The trainer does so: once for the value that ends a segment, once as the first of the next.
+    policy = lively(cls(FLAT, hidden_size=16))
+    observations, starts = observe(FLAT, 3, 5), starting("random", 3, 5)
+    _, once, _ = roll(policy, observations, starts, policy.initial_state(3))
+    held: dict[str, Any] = dict(policy.initial_state(3))
+    for t in range(5):
+        held["starts"] = starts[:, t]
+        policy.forward_eval(observations[:, t], dict(held))
+        _, values = policy.forward_eval(observations[:, t], held)
+        torch.testing.assert_close(values[:, 0], once[:, t])
 
 
 def test_a_transformer_says_that_it_needs_a_cache() -> None:
