@@ -277,6 +277,27 @@ def test_autocast_to_bfloat16(cls: Any, env: Any) -> None:
         torch.testing.assert_close(one.float(), wanted, rtol=0.05, atol=0.05)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("cls", [LSTM, Transformer])
+@pytest.mark.parametrize("env", [FLAT, CODING], ids=["flat", "coding"])
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_what_the_cpu_gives(cls: Any, env: Any) -> None:
+    policy = lively(cls(env, hidden_size=32))
+    observations, starts = observe(env, 7, 12), starting("random", 7, 12)
+    wanted, worth = policy(observations, {"starts": starts})
+    policy.cuda()
+    observations, starts = observations.cuda(), starts.cuda()
+    trained, values = policy(observations, {"starts": starts})
+    logits, _, _ = roll(policy, observations, starts, policy.initial_state(7, "cuda"))
+    for found in (trained, logits):
+        torch.testing.assert_close(found.cpu(), wanted, rtol=0, atol=1e-3)
+    torch.testing.assert_close(values.cpu(), worth, rtol=0, atol=1e-3)
+    values.sum().backward()
+    with torch.autocast("cuda", torch.bfloat16):
+        half, _ = policy(observations, {"starts": starts})
+    assert half.isfinite().all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("cls", "graphs"), [(MLP, 1), (Transformer, 1), (LSTM, 3)])
 @pytest.mark.filterwarnings("default")
