@@ -117,7 +117,7 @@ class Small(nn.Module):
         super().__init__()
         torch.manual_seed(seed)
         self.hidden_size, self.is_continuous = hidden_size, False
-        self.body = nn.Sequential(nn.Linear(3, hidden_size), nn.Tanh())
+        self.body = nn.Sequential(nn.Linear(10, hidden_size), nn.Tanh())
         self.actor = nn.Linear(hidden_size, int(env.single_action_space.n))
         self.critic = nn.Linear(hidden_size, 1)
 
@@ -125,7 +125,8 @@ class Small(nn.Module):
         return self.forward(observations, state)
 
     def forward(self, observations: Any, state: Any = None) -> Any:
-        hidden = self.body(observations.float() / 10)
+        steps = nn.functional.one_hot(observations[..., 1].long().clamp(0, 7), 8)
+        hidden = self.body(torch.cat((observations[..., ::2] / 10, steps), -1))
         return self.actor(hidden), self.critic(hidden)
 
 
@@ -149,7 +150,7 @@ def make(tmp_path: Path) -> Any:
             **TRAIN_DEFAULTS, "device": "cpu", "optimizer": "adam", "learning_rate": 0.01,
             "bptt_horizon": 8, "batch_size": "auto", "minibatch_size": 16, "adam_eps": 1e-8,
             "total_timesteps": 10_000, "data_dir": str(tmp_path / "runs"), "seed": 1,
-            "checkpoint_interval": 0, "dashboard": False, "env": "test",
+            "checkpoint_interval": 1000, "dashboard": False, "env": "test",
         }  # fmt: skip
         trainer = PuffeRL(known | config, vecenv, policy or Small(vecenv))
         made.append(trainer)

@@ -66,7 +66,7 @@ def test_segments_of_one_step(counter: Any, make: Any) -> None:
 
 def test_what_the_policy_has_become_counts_in_the_next_minibatch(counter: Any, make: Any) -> None:
     trainer = make(counter(16), batch_size=128, minibatch_size=64, update_epochs=2,
-                   learning_rate=0.3, vtrace_rho_clip=0.9, vtrace_c_clip=0.9)  # fmt: skip
+                   learning_rate=0.03, vtrace_rho_clip=0.9, vtrace_c_clip=0.9)  # fmt: skip
     seen = []
     compute = trainer.learner._compute_advantages
 
@@ -78,10 +78,12 @@ def test_what_the_policy_has_become_counts_in_the_next_minibatch(counter: Any, m
     train(trainer, 1)
     assert len(seen) == 4
     assert (seen[0][0] == 1).all()
-    changed = (seen[1][0] != 1).any(1)
+    # The first minibatch has found the policy as it acted, the second one no more.
+    assert torch.allclose(seen[1][0], seen[0][0], atol=1e-5)
+    changed = ((seen[2][0] - 1).abs() > 1e-4).any(1)
     assert changed.sum() == 8
-    assert not torch.allclose(seen[0][1][changed], seen[1][1][changed])
-    assert torch.equal(seen[0][1][~changed], seen[1][1][~changed])
+    assert not torch.allclose(seen[0][1][changed], seen[2][1][changed])
+    assert torch.allclose(seen[0][1][~changed], seen[2][1][~changed], atol=1e-5)
 
 
 def test_gradients_accumulate_to_those_of_one_large_minibatch(counter: Any, make: Any, small: Any) -> None:
@@ -118,7 +120,7 @@ def test_muon_takes_the_matrices_within(counter: Any, small: Any, make: Any) -> 
     config = make(env).config | {"optimizer": "muon"}
     optimizer = make_optimizer(small(env), config)
     shapes = [tuple(p.shape) for p in optimizer.param_groups[0]["params"]]
-    assert shapes == [(16, 3)]
+    assert shapes == [(16, 10)]
 
 
 def test_schedules() -> None:
@@ -309,9 +311,9 @@ def test_fewer_steps_than_a_batch_are_one_update(counter: Any, make: Any) -> Non
         ({"batch_size": 33}, "multiple of bptt_horizon 8, got 33"),
         ({"minibatch_size": 20}, "multiples of bptt_horizon 8, got 20"),
         ({"batch_size": 320, "minibatch_size": 48, "max_minibatch_size": 32}, "multiple of max_mini"),
-        ({"optimizer": "sgd"}, "optimizer must be one of adam, adamw, muon, got 'sgd'"),
+        ({"optimizer": "sgd"}, "optimizer must be adam or adamw or muon, got 'sgd'"),
         ({"precision": "float8"}, "precision must be float32 or bfloat16"),
-        ({"advantage_normalization": "batch"}, "advantage_normalization must be one of"),
+        ({"advantage_normalization": "batch"}, "advantage_normalization must be minibatch or none"),
     ],
 )  # fmt: skip
 def test_values_that_cannot_be(counter: Any, make: Any, config: Any, message: str) -> None:

@@ -63,7 +63,7 @@ def test_agents_return_in_any_order(
 ) -> None:
     vecenv = shuffled([counter(per_batch, LENGTH) for _ in range(4)], seed)
     agents = 4 * per_batch
-    trainer = make(vecenv, batch_size=8 * (agents + 2), minibatch_size=16, learning_rate=0.0)
+    trainer = make(vecenv, batch_size=8 * (agents + 2), minibatch_size=16, learning_rate=1e-30)
     # Counter numbers its agents from 0 in each environment: rows are still one agent's.
     for _ in range(6):
         trainer.evaluate()
@@ -75,7 +75,7 @@ def test_agents_return_in_any_order(
 
 @pytest.mark.parametrize("latency", [0, 1, 7, 30])
 def test_verdicts_that_come_later(counter: Any, make: Any, latency: int) -> None:
-    trainer = make(counter(4, LENGTH, latency=latency), batch_size=64, learning_rate=0.0)
+    trainer = make(counter(4, LENGTH, latency=latency), batch_size=64, learning_rate=1e-30)
     for _ in range(8):
         trainer.evaluate()
         trainer.buffer.arrange()

@@ -108,6 +108,7 @@ class RolloutBuffer:
         self._filled = np.zeros(self.rows, bool)
         self._open = np.zeros(self.rows, np.int64)  # verdicts that a row waits for
         self._tickets: dict[int, tuple[int, int]] = {}
+        self._early: dict[int, tuple[float, bool]] = {}  # verdicts that came before their tickets
         self._complete: list[int] = []  # in the order in which they became so
 
     @property
@@ -193,16 +194,27 @@ class RolloutBuffer:
         """Notes for which verdicts the last steps of these agents wait; 0 for none."""
         for number in np.flatnonzero(tickets).tolist():
             row, step = int(self.agent_row[agents[number]]), int(self.agent_step[agents[number]])
-            self._tickets[int(tickets[number])] = row, step
-            self._open[row] += 1
+            ticket = int(tickets[number])
+            if ticket in self._early:
+                paid, valid = self._early.pop(ticket)
+                self.rewards[row, step] = self.rewards[row, step] + paid if valid else 0.0
+                self.valid[row, step] &= valid
+            else:
+                self._tickets[ticket] = row, step
+                self._open[row] += 1
 
     def redeem(
         self, tickets: Numbers, rewards: NDArray[np.float32], valid: NDArray[np.bool_]
     ) -> int:
         """Stores rewards that came later; returns how many of the steps are not valid."""
+        known = np.array([ticket in self._tickets for ticket in tickets.tolist()], bool)
+        for number in np.flatnonzero(~known):
+            self._early[int(tickets[number])] = float(rewards[number]), bool(valid[number])
+        unpaid = int((~valid).sum())
+        tickets, rewards, valid = tickets[known], rewards[known], valid[known]
         found = [self._tickets.pop(ticket) for ticket in tickets.tolist()]
         if not found:
-            return 0
+            return unpaid
         rows, steps = (torch.tensor(column, device=self.device) for column in zip(*found))
         good = torch.from_numpy(valid).to(self.device)
         paid = torch.from_numpy(rewards).to(self.device)
@@ -212,7 +224,7 @@ class RolloutBuffer:
             self._open[row] -= 1
             if self._filled[row] and not self._open[row]:
                 self._complete.append(row)
-        return int((~valid).sum())
+        return unpaid
 
     # --- learning --------------------------------------------------------------------------------
 
@@ -273,6 +285,7 @@ class RolloutBuffer:
             "filled": torch.from_numpy(self._filled.copy()),
             "complete": list(self._complete),
             "tickets": tickets,
+            "early": [[ticket, *paid] for ticket, paid in self._early.items()],
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
@@ -286,6 +299,7 @@ class RolloutBuffer:
         self._complete = list(state["complete"])  # type: ignore[call-overload]
         self._free = sorted(set(range(self.rows)) - set(used))
         self._tickets = {t: (row, step) for t, row, step in state["tickets"]}  # type: ignore[attr-defined]
+        self._early = {t: (paid, valid) for t, paid, valid in state["early"]}  # type: ignore[attr-defined]
         self._open = np.zeros(self.rows, np.int64)
         for row, _ in self._tickets.values():
             self._open[row] += 1

@@ -29,10 +29,10 @@ from coding_envs.errors import CodingEnvsError, InvalidValueError
 
 from . import snapshot, vtrace
 from .buffer import RolloutBuffer, human_bytes, spare_rows
-from .config import TRAIN_DEFAULTS
+from .config import complete_train
 from .dashboard import Dashboard
 from .distributed import Group
-from .loggers import JsonlLogger
+from .loggers import JsonlLogger, NoLogger
 from .optimizers import learning_rate, make_optimizer
 from .rollout import AgentStates, Collector
 from .timing import Timing
@@ -72,8 +72,7 @@ class PuffeRL:
     def __init__(
         self, config: dict[str, Any], vecenv: Any, policy: nn.Module, logger: Any = None
     ) -> None:
-        for key, value in TRAIN_DEFAULTS.items():
-            config.setdefault(key, value)
+        config |= complete_train(config)
         config.setdefault("env", "")
         self.config, self.vecenv, self.uncompiled_policy = config, vecenv, policy
         self.group = Group()
@@ -86,7 +85,9 @@ class PuffeRL:
         self._seed_everything()
         self.policy = policy
         self.timing = self.profile = Timing()
-        self.logger = logger if logger is not None else JsonlLogger(config)
+        if logger is None and self.group.writes:
+            logger = JsonlLogger(config["data_dir"], name=config["env"], config=config)
+        self.logger = logger if logger is not None else NoLogger()
         self.group.share_weights(policy)
         segments, horizon = self._shape_batch()
         states = AgentStates(policy, vecenv.num_agents, self.device)

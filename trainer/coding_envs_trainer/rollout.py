@@ -222,6 +222,9 @@ class Collector:
                     break
                 if self._begin_segments(batch):
                     looked = self._look(batch, new_segments=True)
+            if not self._make_room(batch):
+                self._held = batch
+                break
             self._act(batch, looked)
         return True
 
@@ -330,6 +333,18 @@ class Collector:
             return slice(first, first + count)
         return torch.from_numpy(agents).to(self._device)
 
+    def _make_room(self, batch: Batch) -> bool:
+        """Waits for verdicts while every row is in use: then the sandbox is the bottleneck.
+
+        Returns False where there is no room before something is learned.
+        """
+        buffer = self.buffer
+        while buffer.rows_wanted(batch.agents) > buffer.free:
+            if buffer.complete >= buffer.segments:
+                return False
+            self._redeem(wait=True)
+        return True
+
     def _begin_segments(self, batch: Batch) -> bool:
         """Returns whether rows begin at this batch, for a policy that starts them afresh."""
         if not self.states.at_segment:
@@ -381,8 +396,6 @@ class Collector:
                 logits = mask_logits(logits, mask)
             actions, logprobs = sample_actions(logits)
         with self._timing("eval_copy"):
-            while buffer.rows_wanted(batch.agents) > buffer.free:
-                self._redeem(wait=True)  # every row is in use: the sandbox is the bottleneck
             place, begins = buffer.advance(batch.agents)
             at = place.rows, place.steps
             if self.states.kept and begins.any():

@@ -176,7 +176,7 @@ TRAIN_KEYS: tuple[Key, ...] = (
     _part("gae_lambda", 0.90, "how far advantages look ahead: 0 one step, 1 to the end"),
     _float("vtrace_rho_clip", 1.0, "V-trace: the most that a step's own error is weighted with"),
     _float("vtrace_c_clip", 1.0, "V-trace: the most that what follows is weighted with"),
-    _str("vtrace_backend", "auto", "what computes advantages: auto, or a name of vtrace.py's"),
+    _str("vtrace_backend", "auto", "what computes advantages", "auto", "kernel", "torch"),
     _float("clip_coef", 0.2, "PPO: how far the probability ratio may leave 1", above=True),
     _float("vf_coef", 2.0, "weight of the value loss"),
     _float("vf_clip_coef", 0.2, "how far a value may leave the old one; 0: anywhere"),
