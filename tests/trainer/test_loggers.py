@@ -24,7 +24,6 @@ from coding_envs_trainer.loggers import (
     new_run_id,
     numbers,
     read_log,
-    run_folder,
 )
 
 
@@ -72,18 +71,13 @@ def test_a_resumed_run_goes_on_in_its_log(tmp_path: Path) -> None:
     file = tmp_path / first.run_id / "log.jsonl"
     with file.open("a") as log:
         log.write('{"agent_steps": 40, "x')  # killed while it wrote
-    checkpoint = tmp_path / first.run_id / "model_000002.pt"
-    checkpoint.touch()
-    second = make_logger(arguments(tmp_path / "other", "--train.resume", str(checkpoint)))
+    second = make_logger(arguments(tmp_path, "--train.resume", str(tmp_path / first.run_id)))
     assert second.run_id == first.run_id
     second.log({"x": 21}, 21)
     second.close(None)
     assert [(line["agent_steps"], line["x"]) for line in read_log(file.parent)] == [
         (10, 10), (20, 20), (21, 21),
     ]  # fmt: skip
-    assert not (tmp_path / "other").exists()
-    with pytest.raises(CodingEnvsError, match="belongs to no run"):
-        run_folder(tmp_path / "none")
 
 
 def test_what_is_no_log_is_said(tmp_path: Path) -> None:

@@ -34,7 +34,6 @@ __all__ = [
     "new_run_id",
     "numbers",
     "read_log",
-    "run_folder",
 ]
 
 LOG_NAME = "log.jsonl"
@@ -118,19 +117,13 @@ class JsonlLogger:
         config: Mapping[str, Any] | None = None,
     ) -> None:
         self.run_id = run_id or new_run_id(name)
-        folder = Path(data_dir) / self.run_id
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / LOG_NAME
-        if self.path.exists() and not self.path.read_bytes().endswith(b"\n"):
-            self._append("\n")  # a run that was killed has left half a line
-        if config is not None:
-            part = folder / "config.json.part"
-            part.write_text(json.dumps(config, indent=1, default=str) + "\n", encoding="utf-8")
-            part.replace(folder / "config.json")
+        self.path = Path(data_dir) / self.run_id / LOG_NAME
+        self._config = config
+        self._begun = False
 
     def log(self, logs: Mapping[str, Any], step: int) -> None:
         """Appends a line; what is not finite becomes null, as JSON has no other word for it."""
-        line = {"agent_steps": step, **numbers(logs)}
+        line = {"agent_steps": int(step)} | numbers(logs) | {"agent_steps": int(step)}
         finite = {k: v if math.isfinite(v) else None for k, v in line.items()}
         self._append(json.dumps(finite) + "\n")
 
@@ -138,8 +131,23 @@ class JsonlLogger:
         """Does nothing: each line is in the file already."""
 
     def _append(self, text: str) -> None:
+        if not self._begun:
+            self._begin()
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text)
+
+    def _begin(self) -> None:
+        """Makes the folder: a run that fails before its first log leaves none."""
+        self._begun = True
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and not self.path.read_bytes().endswith(b"\n"):
+            self._append("\n")  # a run that was killed has left half a line
+        if self._config is not None:
+            part = folder / "config.json.part"
+            text = json.dumps(self._config, indent=1, default=str)
+            part.write_text(text + "\n", encoding="utf-8")
+            part.replace(folder / "config.json")
 
 
 class TensorboardLogger:
@@ -255,35 +263,21 @@ def make_logger(args: Mapping[str, Any]) -> Logger:
       CodingEnvsError: a package that it needs is not installed.
     """
     train = args["train"]
-    data_dir, run_id = Path(train["data_dir"]), None
-    if train.get("resume"):
-        run = run_folder(Path(train["resume"]))
-        data_dir, run_id = run.parent, run.name
+    # A resumed run goes on in its own folder.
+    resumed = Path(train["resume"]).absolute().name if train.get("resume") else ""
+    run_id = resumed or new_run_id(args.get("env_name") or "")
     if int(os.environ.get("RANK", "0")) > 0:
         return NoLogger(run_id)
-    run_id = run_id or new_run_id(args.get("env_name") or "")
+    folder = Path(train["data_dir"]) / run_id
     loggers: list[Logger] = []
     if args.get("tensorboard"):
-        loggers.append(TensorboardLogger(data_dir / run_id, run_id))
+        loggers.append(TensorboardLogger(folder, run_id))
     if args.get("wandb"):
-        loggers.append(WandbLogger(args, run_id, data_dir / run_id))
+        loggers.append(WandbLogger(args, run_id, folder))
     if args.get("neptune"):
         loggers.append(NeptuneLogger(args, run_id))
-    # After the others: where one of their packages is missing, no folder is left behind.
-    first = JsonlLogger(data_dir, run_id, config=args)
+    first = JsonlLogger(train["data_dir"], run_id, config=args)
     return Loggers([first, *loggers]) if loggers else first
-
-
-def run_folder(path: Path) -> Path:
-    """Returns the run's folder that `path`, itself one or something in one, belongs to.
-
-    Raises:
-      CodingEnvsError: there is no log in it, nor in the two folders above.
-    """
-    for folder in (path, *path.absolute().parents[:2]):
-        if (folder / LOG_NAME).is_file():
-            return folder.absolute()
-    raise CodingEnvsError(f"{path} belongs to no run: there is no {LOG_NAME} in it or above it")
 
 
 def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -308,7 +302,7 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
             continue  # half a line, of a run that was killed while it wrote
         if entry is None:
             continue
-        if not isinstance(entry, dict) or not isinstance(entry.get("agent_steps"), int):
+        if not isinstance(entry, dict) or not isinstance(entry.get("agent_steps"), int | float):
             raise CodingEnvsError(f"{file}, line {number}: no log of a run has such a line")
         while lines and lines[-1]["agent_steps"] > entry["agent_steps"]:
             lines.pop()

@@ -176,7 +176,7 @@ TRAIN_KEYS: tuple[Key, ...] = (
     _part("gae_lambda", 0.90, "how far advantages look ahead: 0 one step, 1 to the end"),
     _float("vtrace_rho_clip", 1.0, "V-trace: the most that a step's own error is weighted with"),
     _float("vtrace_c_clip", 1.0, "V-trace: the most that what follows is weighted with"),
-    _str("vtrace_backend", "auto", "what computes advantages: auto, or a name of vtrace.py's"),
+    _str("vtrace_backend", "auto", "what computes advantages", "auto", "kernel", "torch"),
     _float("clip_coef", 0.2, "PPO: how far the probability ratio may leave 1", above=True),
     _float("vf_coef", 2.0, "weight of the value loss"),
     _float("vf_clip_coef", 0.2, "how far a value may leave the old one; 0: anywhere"),
@@ -193,8 +193,12 @@ TRAIN_KEYS: tuple[Key, ...] = (
     _bool("compile_fullgraph", True, "torch.compile's fullgraph: no break in the graph"),
     _str("data_dir", "experiments", "where each run gets a folder: log, checkpoints"),
     _int("checkpoint_interval", 200, "updates from one checkpoint to the next; 0: at the end only"),
-    _str("resume", "", "a run's folder or a checkpoint to go on from"),
+    _str("resume", "", "a run's folder, to go on from its last checkpoint"),
     _float("log_interval_s", 0.25, "seconds from one look of the dashboard to the next"),
+    _str(
+        "dashboard", "auto", "live: a view; plain: lines; auto: live in a terminal unless NO_COLOR",
+        "auto", "live", "plain", "none", "False",
+    ),
 )  # fmt: skip
 
 VEC_KEYS: tuple[Key, ...] = (
@@ -240,7 +244,8 @@ OPTION_KEYS: tuple[Key, ...] = (
     _bool("torch_profiler", False, "profile: let torch.profiler look at it too"),
     _int("updates", 10, "profile: updates to look at", 1),
     _int("max_runs", 200, "sweep: trials, with those of earlier calls", 1),
-    _bool("no_dashboard", False, "a plain line per log instead of the dashboard"),
+    _bool("json", False, "eval, profile: print one JSON object instead"),
+    _bool("no_dashboard", False, "a plain line per log: --train.dashboard plain"),
     _bool("tensorboard", False, "log to TensorBoard too, in the run's folder"),
     _bool("wandb", False, "log to Weights & Biases too"),
     _str("wandb_project", "pufferlib", "its project"),
@@ -259,7 +264,7 @@ SWEEP_KEYS: tuple[Key, ...] = (
     _int(
         "downsample",
         10,
-        "a trial's score is the mean of the last of this many parts; 0: of one log",
+        "a trial's score: the mean of the last of so many parts; 0: of one log",
     ),
     _str("parameters", "", "the only keys to tune, such as train.gamma; empty: all with a range"),
 )

@@ -58,6 +58,8 @@ def load_config(env_name: str, argv: Sequence[str] | None = None) -> dict[str, A
         meanings = {path: text for layer in layers for path, text in layer.meanings.items()}
         print(help_text(args, meanings))
         raise SystemExit(0)
+    if args["no_dashboard"]:
+        args["train"]["dashboard"] = "plain"
     args["train"] = keys.complete_train(args["train"])
     args["train"]["use_rnn"] = args["rnn_name"] is not None
     return args
