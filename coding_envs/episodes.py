@@ -7,6 +7,12 @@ One episode: a problem is drawn; each action appends a piece of text to the prog
 action, or the length limit, ends the episode; the program is judged and the verdict becomes the
 reward. Agent `i` of a core with seed `s` draws its problems as agent 0 of a core with seed `s + i`.
 
+Verdicts come in one of two ways. "sync": with the step that ends the episode. "deferred": that
+step hands out a ticket and returns at once, the agent begins its next episode, and `collect` gives
+the ticket's reward once the verdict is there. The same seed and actions give the same observations
+and the same rewards in both. Every ended episode gets a ticket then, be its verdict known at once:
+what a step returns never depends on how fast the sandbox was.
+
 Observation, int32 [prompt_tokens + program_tokens + 1]: the prompt's ids, then the program's so
 far, both padded with 0, then how many of the program's tokens are written.
 """
@@ -14,16 +20,20 @@ far, both padded with 0, then how many of the program's tokens are written.
 from __future__ import annotations
 
 import collections
+import functools
+import hashlib
+import queue
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .data import ProblemSet
-from .errors import EpisodeError, InvalidValueError
+from .errors import EpisodeError, InvalidValueError, UnknownNameError
 from .judge import Judge
 from .problem import Problem
 from .reward import Reward, pay
@@ -39,11 +49,18 @@ __all__ = [
     "whole_number",
 ]
 
+_VERDICTS = ("sync", "deferred")
 _DRAWS = 64  # problem numbers drawn at a time, per agent
+_OPEN = 4  # verdicts that may be waited for, per agent
+_UNCOLLECTED = 1024  # outcomes that nobody collects, per agent
+# What a state holds: of the core's own arrays, of the buffers, and of the statistics.
+_ARRAYS = ("actions", "lengths", "current", "hinted", "drawn", "next")
+_BUFFERS = ("observations", "rewards", "terminals", "truncations", "masks", "tickets")
+_SUMS = ("episodes", "solved", "cached", "reward", "length", "fraction", "judge_wait_s")
+_REMEMBERED = 1 << 14  # answers whose text and verdict are remembered, twice
 
 
-@dataclass(frozen=True)
-class Episode:
+class Episode(NamedTuple):
     """An episode that has ended.
 
     Attributes:
@@ -63,6 +80,40 @@ class Episode:
     verdict: Verdict
     reward: float
     length: int
+
+
+class _Answer:
+    """What was written for a problem, and what came of it. Equal answers share one of these.
+
+    Attributes:
+      problem: what was to be solved.
+      completion: what was written.
+      program: the whole program.
+      future: its verdict, now or later.
+      verdict: None before it was looked at; first as it came, then as one that is cached.
+      reward: what it pays; 0 where the judge failed.
+      failed: whether the judge did.
+    """
+
+    __slots__ = ("completion", "failed", "future", "problem", "program", "reward", "verdict")
+
+    def __init__(
+        self, problem: Problem, completion: str, program: str, future: Future[Verdict]
+    ) -> None:
+        self.problem, self.completion, self.program = problem, completion, program
+        self.future = future
+        self.verdict: Verdict | None = None
+        self.reward = 0.0
+        self.failed = False
+
+
+class _Open(NamedTuple):
+    """An episode that has ended and waits for its verdict."""
+
+    agent: int
+    answer: _Answer
+    length: int
+    hinted: bool
 
 
 @dataclass
@@ -89,6 +140,25 @@ class Statistics:
         self.length += episode.length
         self.fraction += episode.verdict.fraction
         self.statuses[episode.verdict.status] += 1
+
+    def state_dict(self, executions: int) -> dict[str, Any]:
+        """Returns the sums as plain values; `executions`: how many the judge counts by now."""
+        state = {name: getattr(self, name) for name in _SUMS}
+        return state | {
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "executions": executions - self.executions_before,
+            "elapsed_s": time.monotonic() - self.started,
+        }
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any], executions: int) -> Statistics:
+        """Returns the sums that `state_dict` gave."""
+        return cls(
+            **{name: state[name] for name in _SUMS},
+            statuses=collections.Counter({Status(k): n for k, n in state["statuses"].items()}),
+            executions_before=executions - state["executions"],
+            started=time.monotonic() - state["elapsed_s"],
+        )
 
     def report(self, executions: int) -> dict[str, float]:
         """Returns means over these episodes, as PufferLib's dashboard and our logs show them."""
@@ -122,13 +192,22 @@ class EpisodeCore:
         solution already written, 1 to all of them: a reverse curriculum (Salimans & Chen 2018,
         arXiv:1812.03381) for policies that start from nothing. Such episodes do not count in the
         statistics. Never use it to evaluate.
+      verdicts: "sync" or "deferred"; see the module.
+      max_open: deferred verdicts that may be open at one time; a step that would leave more waits,
+        since a sandbox slower than the policy would else fall behind for ever. 0: 4 per agent.
+      action_masks: True writes down which actions the tokenizer's grammar allows.
 
     Attributes:
       observations: int32 [num_agents, observation_size].
       rewards: float32 [num_agents].
       terminals, truncations: bool [num_agents]; truncated where the judge failed.
       masks: bool [num_agents]; False where the step must not be learned from.
-      statistics: sums since the last report.
+      tickets: int64 [num_agents]; of the verdict that the last step of an agent waits for, else 0.
+        Numbered from 1 up, by step and agent. All 0 where verdicts are "sync".
+      deferred: True where verdicts are "deferred".
+      action_masks: bool [num_agents, num_actions]; what the grammar allows next, a hint that no
+        step enforces. None unless asked for.
+      statistics: sums since the last report, over the episodes whose verdicts have come.
     """
 
     def __init__(
@@ -142,7 +221,13 @@ class EpisodeCore:
         prompt_tokens: int = 32,
         program_tokens: int = 16,
         hints: float = 0.0,
+        verdicts: str = "sync",
+        max_open: int = 0,
+        action_masks: bool = False,
     ) -> None:
+        if verdicts not in _VERDICTS:
+            raise UnknownNameError("way of verdicts", verdicts, _VERDICTS)
+        whole_number("max_open", max_open, least=0)
         if not 0.0 <= hints <= 1.0:
             raise InvalidValueError(f"hints must be in [0, 1], got {hints!r}")
         for name, value in (
@@ -163,10 +248,24 @@ class EpisodeCore:
         self._hints = float(hints)
         self._references, self._reference_lengths = self._encode_references()
         self._hinted = np.zeros(self.num_agents, bool)
-        self._actions = np.zeros((self.num_agents, program_tokens), np.int64)
+        self._actions = np.zeros((self.num_agents, program_tokens), np.int32)
         self._lengths = np.zeros(self.num_agents, np.int64)
         self._current = np.zeros(self.num_agents, np.int64)
         self._ready = False
+        self.action_masks: NDArray[np.bool_] | None = None
+        if action_masks:
+            self.action_masks = np.ones((self.num_agents, tokenizer.num_actions), bool)
+            self._grammar, self._brackets = _grammar(tokenizer)
+            self._depths = np.zeros(self.num_agents, np.int64)
+        self.deferred = verdicts == "deferred"
+        self.tickets = np.zeros(self.num_agents, np.int64)
+        self._max_open = int(max_open) or _OPEN * self.num_agents
+        self._last_ticket = 0
+        self._open: dict[int, _Open] = {}
+        self._arrived: queue.SimpleQueue[int] = queue.SimpleQueue()  # tickets, from any thread
+        self._outcomes: list[tuple[int, float, bool]] = []  # of tickets, not yet collected
+        self._answers: dict[tuple[int, bytes], _Answer] = {}
+        self._older_answers = self._answers
         self.bind(
             np.zeros((self.num_agents, self.observation_size), np.int32),
             np.zeros(self.num_agents, np.float32),
@@ -195,6 +294,8 @@ class EpisodeCore:
     def reset(self, seed: int, problem: int | None = None) -> None:
         """Starts a new episode for every agent and writes the first observations.
 
+        Verdicts that are still open, and outcomes that nobody has collected, are lost.
+
         Args:
           seed: >= 0; agent `i` draws from the stream of `seed + i`.
           problem: None draws; else every agent gets the problem of this number first.
@@ -207,6 +308,7 @@ class EpisodeCore:
         self._draws = [np.random.default_rng(seed + i) for i in range(self.num_agents)]
         self._drawn = np.zeros((self.num_agents, _DRAWS), np.int64)
         self._next = np.full(self.num_agents, _DRAWS)
+        self.abandon()
         self.restart(problem)
 
     def restart(self, problem: int | None = None) -> None:
@@ -221,21 +323,26 @@ class EpisodeCore:
             raise EpisodeError("restart() before reset(): call reset() first")
         self._begin(np.arange(self.num_agents), problem)
         self._clear_outcomes()
+        self._write_action_masks()
         self._ready = True
 
     def step(self, actions: NDArray[np.integer[Any]], *, restart: bool = True) -> list[Episode]:
-        """Takes one step of every agent; waits for the verdicts of the episodes that end.
+        """Takes one step of every agent; waits for verdicts only where they are "sync".
+
+        Where they are "deferred", `tickets` says for whom one is open: the step counts as the
+        episode's end, terminated, with reward 0, until `collect` says more.
 
         Args:
           actions: int [num_agents], each in 0..num_actions - 1.
           restart: True starts the next episode at once, and shows its first observation.
 
         Returns:
-          The episodes that ended, by agent.
+          The episodes that ended, by agent; none where verdicts are "deferred".
 
         Raises:
           EpisodeError: there was no reset; or an episode has ended and was not restarted; or the
-            last step failed half-way, as where the judge was closed.
+            last step failed half-way, as where the judge was closed; or nobody collects what is
+            deferred.
           InvalidValueError: an action outside the action space; nothing has been done then.
         """
         if not self._ready:
@@ -257,23 +364,135 @@ class EpisodeCore:
         self._actions[writes, at] = actions[writes]
         self.observations[writes, self.prompt_tokens + at] = actions[writes] + 1
         self._lengths[writes] += 1
+        if self.action_masks is not None:
+            self._depths[writes] += self._brackets[actions[writes] + 1]
         self.observations[:, -1] = self._lengths
         full = self._lengths == self.program_tokens
         ended = np.flatnonzero((actions == SUBMIT_ACTION) | full)
-        episodes = self._judge(ended, actions)
-        for episode in episodes:
-            agent = episode.agent
-            self.rewards[agent] = episode.reward
-            failed = episode.verdict.status.is_fault_of_ours
-            self.terminals[agent] = not failed
-            self.truncations[agent] = failed
-            self.masks[agent] = not failed
-            if not self._hinted[agent]:
-                self.statistics.add(episode)
-        if restart and len(ended):
-            self._begin(ended)
+        episodes = []
+        if len(ended):
+            waiting = self._submit(ended, actions)
+            if self.deferred:
+                self._hand_out(waiting)
+            else:
+                episodes = self._judged(waiting)
+            if restart:
+                self._begin(ended)
+        self._write_action_masks()
         self._ready = restart or not len(ended)
         return episodes
+
+    def collect(
+        self, timeout_s: float = 0.0
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+        """Returns what has come of tickets since the last call: each ticket once.
+
+        Args:
+          timeout_s: waits so long for at least one, where any is open.
+
+        Returns:
+          The tickets int64 [n], rising; their rewards float32 [n]; their masks bool [n]: False
+          where the judge failed; such a step must not be learned from and counts as truncated.
+
+        Raises:
+          SandboxClosedError: the judge was closed before the verdict.
+          InvalidValueError: a reward outside [-1, 1].
+        """
+        self._settle_arrived()
+        if timeout_s > 0 and self._open and not self._outcomes:
+            self._wait(timeout_s)
+        outcomes, self._outcomes = sorted(self._outcomes), []
+        tickets, rewards, masks = zip(*outcomes, strict=True) if outcomes else ((), (), ())
+        return np.array(tickets, np.int64), np.array(rewards, np.float32), np.array(masks, bool)
+
+    def abandon(self) -> None:
+        """Forgets the open tickets and what nobody has collected; again and again is fine."""
+        self._open.clear()
+        self._outcomes.clear()
+
+    def fingerprint(self) -> str:
+        """Returns a digest of what episodes mean: problems, tokenizer, lengths, reward."""
+        digest = hashlib.blake2b(digest_size=16)
+        tokenizer, paid = self.tokenizer, self._reward
+        parts = [
+            self.problems.fingerprint(),
+            f"{tokenizer.name} {tokenizer.size} {tokenizer.num_actions}",
+            *(tokenizer.action_text(action) for action in range(1, tokenizer.num_actions)),
+            f"{self.prompt_tokens} {self.program_tokens}",
+            f"{getattr(paid, '__module__', '')}.{getattr(paid, '__qualname__', type(paid))}",
+        ]
+        for part in parts:
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big") + data)
+        digest.update(self._prompts.tobytes())
+        return digest.hexdigest()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns all that the next steps depend on: arrays, numbers and texts, of its own.
+
+        Waits for the verdicts that are open: their outcomes are part of the state, for the next
+        `collect`. What the judge has cached is not, so that of what is reported cache hits, and
+        what takes time, may differ afterwards.
+
+        Raises:
+          EpisodeError: there was no reset.
+          SandboxClosedError: the judge was closed before the verdict.
+        """
+        if not hasattr(self, "_draws"):
+            raise EpisodeError("state_dict() before reset(): call reset() first")
+        while self._open:
+            self._wait()
+        outcomes = sorted(self._outcomes)
+        return {
+            **self._identity(),
+            "streams": np.array([_stream_numbers(draws) for draws in self._draws], np.int64),
+            **{name: getattr(self, f"_{name}").copy() for name in _ARRAYS},
+            **{name: getattr(self, name).copy() for name in _BUFFERS},
+            "ready": self._ready,
+            "last_ticket": self._last_ticket,
+            "outcome_tickets": np.array([ticket for ticket, _, _ in outcomes], np.int64),
+            "outcome_rewards": np.array([reward for _, reward, _ in outcomes], np.float64),
+            "outcome_masks": np.array([mask for _, _, mask in outcomes], bool),
+            "statistics": self.statistics.state_dict(self.judge.executions),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on where `state_dict` was called, bit for bit; open verdicts are abandoned.
+
+        Raises:
+          InvalidValueError: the state is that of other problems, another tokenizer, other lengths,
+            another reward, another number of agents or the other way of verdicts; nothing has been
+            done then.
+        """
+        for name, mine in self._identity().items():
+            if state.get(name) != mine:
+                raise InvalidValueError(
+                    f"state must have {name} {mine!r}, got {state.get(name)!r}: it was made with "
+                    "other problems or settings"
+                )
+        self.abandon()
+        self._draws = [_stream(numbers) for numbers in np.asarray(state["streams"])]
+        self._drawn = np.zeros((self.num_agents, _DRAWS), np.int64)
+        self._next = np.zeros(self.num_agents, np.int64)
+        for name in _ARRAYS:
+            getattr(self, f"_{name}")[:] = np.asarray(state[name])
+        for name in _BUFFERS:
+            getattr(self, name)[:] = np.asarray(state[name])
+        self._ready, self._last_ticket = bool(state["ready"]), int(state["last_ticket"])
+        kept = [np.asarray(state[f"outcome_{name}"]) for name in ("tickets", "rewards", "masks")]
+        self._outcomes = list(zip(*(values.tolist() for values in kept), strict=True))
+        self.statistics = Statistics.from_state_dict(state["statistics"], self.judge.executions)
+        if self.action_masks is not None:
+            written = np.arange(self.program_tokens) < self._lengths[:, None]
+            self._depths = (self._brackets[self._actions + 1] * written).sum(1)
+            self._write_action_masks()
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "fingerprint": self.fingerprint(),
+            "num_agents": self.num_agents,
+            "verdicts": _VERDICTS[self.deferred],
+        }
 
     def program(self, agent: int) -> tuple[Problem, str]:
         """Returns an agent's problem and what it has written of the program so far.
@@ -292,6 +511,7 @@ class EpisodeCore:
         self.terminals[:] = False
         self.truncations[:] = False
         self.masks[:] = True
+        self.tickets[:] = 0
 
     def _check_problem(self, problem: int | None) -> None:
         if problem is not None:
@@ -307,24 +527,41 @@ class EpisodeCore:
         self._lengths[agents] = 0
         self.observations[agents, : self.prompt_tokens] = self._prompts[self._current[agents]]
         self.observations[agents, self.prompt_tokens :] = 0
+        if self.action_masks is not None:
+            self._depths[agents] = 0
         self._hinted[agents] = False
         if self._hints:
-            for agent in map(int, agents):
-                self._give_hint(agent)
+            self._give_hints(agents)
 
-    def _give_hint(self, agent: int) -> None:
-        draws = self._draws[agent]
-        reference = self._references[self._current[agent]]
-        most = int(self._reference_lengths[self._current[agent]])
-        if draws.random() >= self._hints or not most:
+    def _give_hints(self, agents: NDArray[np.int64]) -> None:
+        """Writes, for some of these agents, the beginning of a reference solution."""
+        hinted, lengths = [], []
+        references = self._reference_lengths[self._current[agents]].tolist()
+        for agent, most in zip(agents.tolist(), references, strict=True):
+            draws = self._draws[agent]
+            if draws.random() < self._hints and most:
+                hinted.append(agent)
+                lengths.append(int(draws.integers(1, most + 1)))
+        if not hinted:
             return
-        length = int(draws.integers(1, most + 1))
-        self._hinted[agent] = True
-        self._lengths[agent] = length
-        self._actions[agent, :length] = reference[:length]
-        start = self.prompt_tokens
-        self.observations[agent, start : start + length] = reference[:length] + 1
-        self.observations[agent, -1] = length
+        written = np.arange(self.program_tokens) < np.array(lengths)[:, None]
+        actions = np.where(written, self._references[self._current[hinted]], 0)
+        self._hinted[hinted] = True
+        self._lengths[hinted] = lengths
+        self._actions[hinted] = actions
+        self.observations[hinted, self.prompt_tokens : -1] = (actions + 1) * written
+        self.observations[hinted, -1] = lengths
+        if self.action_masks is not None:
+            self._depths[hinted] = (self._brackets[actions + 1] * written).sum(1)
+
+    def _write_action_masks(self) -> None:
+        if self.action_masks is None:
+            return
+        last = self.observations[
+            np.arange(self.num_agents), self.prompt_tokens + np.maximum(self._lengths, 1) - 1
+        ]  # padding where nothing is written
+        rows = last + self.tokenizer.size * (self._depths > 0)
+        np.take(self._grammar, rows, axis=0, out=self.action_masks, mode="clip")
 
     def _encode_references(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Returns each problem's first solution as actions, and its length; 0 where there is none.
@@ -350,23 +587,144 @@ class EpisodeCore:
                     lengths[number] = len(written)
         return actions, lengths
 
-    def _judge(self, agents: Sequence[int] | NDArray[np.int64], actions: Any) -> list[Episode]:
-        started = time.monotonic()
+    # --- judging ---------------------------------------------------------------------------------
+
+    def _submit(self, agents: NDArray[np.int64], actions: NDArray[Any]) -> list[_Open]:
+        """Submits what these agents have written."""
+        lengths, numbers = self._lengths[agents].tolist(), self._current[agents].tolist()
+        submitted = (actions[agents] == SUBMIT_ACTION).tolist()
+        hinted, rows = self._hinted[agents].tolist(), self._actions[agents]
         waiting = []
-        for agent in map(int, agents):
-            problem, completion = self.program(agent)
+        for at, agent in enumerate(agents.tolist()):
+            length = lengths[at]
+            answer = self._answer(numbers[at], rows[at, :length].tobytes())
+            waiting.append(_Open(agent, answer, length + submitted[at], hinted[at]))
+        return waiting
+
+    def _answer(self, number: int, written: bytes) -> _Answer:
+        """Returns the answer that consists of these actions, submitted.
+
+        A policy that has learned something writes the same again and again: what is known of it is
+        the text, and, where the judge keeps verdicts, the verdict as well.
+        """
+        key = number, written
+        known = self._answers.get(key) or self._older_answers.get(key)
+        if known is None:
+            problem = self.problems[number]
+            completion = self.tokenizer.decode_actions(np.frombuffer(written, np.int32).tolist())
             program = submission(problem, completion)
-            future = self.judge.submit(problem, program)
-            waiting.append((agent, problem, program, completion, future))
-        episodes = []
-        for agent, problem, program, completion, future in waiting:
-            verdict = future.result()
-            failed = verdict.status.is_fault_of_ours
-            reward = 0.0 if failed else pay(self._reward, verdict)
-            length = int(self._lengths[agent]) + int(actions[agent] == SUBMIT_ACTION)
-            episodes.append(Episode(agent, problem, program, completion, verdict, reward, length))
+        elif self.judge.keeps_verdicts and not known.failed:
+            return known
+        else:
+            problem, completion, program = known.problem, known.completion, known.program
+        answer = _Answer(problem, completion, program, self.judge.submit(problem, program))
+        if len(self._answers) >= _REMEMBERED:
+            self._answers, self._older_answers = {}, self._answers
+        self._answers[key] = answer
+        return answer
+
+    def _episode(self, ended: _Open) -> Episode:
+        """Returns an ended episode, and counts it; waits for its verdict."""
+        answer = ended.answer
+        verdict = answer.verdict
+        if verdict is None:
+            verdict = answer.future.result()
+            answer.failed = verdict.status.is_fault_of_ours
+            if not answer.failed:
+                answer.reward = pay(self._reward, verdict)
+            answer.verdict = verdict
+        elif verdict.runs and not verdict.cached:  # one that took no run is the judge's own word
+            verdict = answer.verdict = replace(verdict, cached=True, runs=0, wall_time_s=0.0)
+        episode = Episode(
+            ended.agent,
+            answer.problem,
+            answer.program,
+            answer.completion,
+            verdict,
+            answer.reward,
+            ended.length,
+        )
+        if not ended.hinted:
+            self.statistics.add(episode)
+        return episode
+
+    def _judged(self, waiting: list[_Open]) -> list[Episode]:
+        """Waits for these verdicts, and writes what they come to."""
+        started = time.monotonic()
+        try:
+            episodes = [self._episode(ended) for ended in waiting]
+        except BaseException:
+            self._forget_answers()
+            raise
         self.statistics.judge_wait_s += time.monotonic() - started
+        agents = [episode.agent for episode in episodes]
+        failed = [ended.answer.failed for ended in waiting]
+        self.rewards[agents] = [episode.reward for episode in episodes]
+        self.truncations[agents] = failed
+        self.terminals[agents] = self.masks[agents] = np.logical_not(failed)
         return episodes
+
+    def _hand_out(self, waiting: list[_Open]) -> None:
+        """Opens a ticket for each of these verdicts; waits where too many are open."""
+        for ended in waiting:
+            self._last_ticket = ticket = self._last_ticket + 1
+            self._open[ticket] = ended
+            if ended.answer.verdict is None:
+                ended.answer.future.add_done_callback(functools.partial(self._notify, ticket))
+            else:
+                self._settle(ticket)
+            self.tickets[ended.agent] = ticket
+        self.terminals[[ended.agent for ended in waiting]] = True
+        if len(self._open) > self._max_open:
+            self._settle_arrived()
+        while len(self._open) > self._max_open:
+            self._wait()
+        if len(self._outcomes) > _UNCOLLECTED * self.num_agents:
+            raise EpisodeError(
+                f"{len(self._outcomes)} deferred verdicts were never collected, so nothing is "
+                "learned from them: call collect() after each step, or take verdicts='sync'"
+            )
+
+    def _notify(self, ticket: int, _future: Future[Verdict]) -> None:
+        self._arrived.put(ticket)
+
+    def _settle(self, ticket: int) -> bool:
+        """Takes a verdict that is there; False where the ticket was abandoned."""
+        ended = self._open.pop(ticket, None)
+        if ended is None:
+            return False
+        try:
+            episode = self._episode(ended)
+        except BaseException:
+            self._ready = False  # its reward is lost: only a reset helps
+            self._forget_answers()
+            raise
+        self._outcomes.append((ticket, episode.reward, not ended.answer.failed))
+        return True
+
+    def _settle_arrived(self) -> None:
+        """Takes all verdicts that are there."""
+        for _ in range(self._arrived.qsize()):
+            self._settle(self._arrived.get_nowait())
+
+    def _wait(self, timeout_s: float | None = None) -> None:
+        """Waits for at least one open verdict, no longer than `timeout_s`; takes what is there."""
+        started = time.monotonic()
+        settled = False
+        while not settled:
+            rest_s = None if timeout_s is None else timeout_s - (time.monotonic() - started)
+            if rest_s is not None and rest_s <= 0:
+                break
+            try:
+                settled = self._settle(self._arrived.get(timeout=rest_s))
+            except queue.Empty:
+                break
+        self.statistics.judge_wait_s += time.monotonic() - started
+        self._settle_arrived()
+
+    def _forget_answers(self) -> None:
+        # Some of them wait for verdicts that will never come.
+        self._answers = self._older_answers = {}
 
     def report(self) -> dict[str, float]:
         """Returns the statistics since the last report, and starts new ones."""
@@ -376,6 +734,51 @@ class EpisodeCore:
         seen = collections.Counter(dict.fromkeys(self.statistics.statuses, 0))
         self.statistics = Statistics(executions_before=self.judge.executions, statuses=seen)
         return report
+
+
+def _grammar(tokenizer: Tokenizer) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Returns which actions may come next, and by how much each token opens brackets.
+
+    The first, bool [2 * size, num_actions]: by the last token written where no bracket is open,
+    then the same where one is. Without an open bracket none closes; with one, nothing is submitted.
+
+    Raises:
+      InvalidValueError: the tokenizer knows no grammar.
+    """
+    follow, brackets = tokenizer.follow_table(), tokenizer.bracket_table().astype(np.int64)
+    closes = brackets[1 : tokenizer.num_actions + 1] < 0
+    if follow.all() and not closes.any():
+        raise InvalidValueError(
+            f"action_masks need a tokenizer with a grammar, got {tokenizer.name!r}: take 'starter' "
+            "or leave them off"
+        )
+    inside = follow.copy()
+    inside[:, SUBMIT_ACTION] &= not closes.any()
+    return np.concatenate((follow & ~closes, inside)), brackets
+
+
+def _stream_numbers(draws: np.random.Generator) -> NDArray[np.int64]:
+    """Returns the state of a stream (PCG64: two numbers of 128 bits, half a draw), int64 [6]."""
+    state = draws.bit_generator.state
+    words = b"".join(state["state"][name].to_bytes(16, "little") for name in ("state", "inc"))
+    rest = np.array([state["has_uint32"], state["uinteger"]], np.int64)
+    return np.concatenate((np.frombuffer(words, "<i8").astype(np.int64), rest))
+
+
+def _stream(numbers: NDArray[np.int64]) -> np.random.Generator:
+    """Returns the stream that `_stream_numbers` describes."""
+    draws = np.random.default_rng(0)
+    words = np.asarray(numbers[:4], "<i8").tobytes()
+    draws.bit_generator.state = {
+        "bit_generator": "PCG64",
+        "state": {
+            "state": int.from_bytes(words[:16], "little"),
+            "inc": int.from_bytes(words[16:], "little"),
+        },
+        "has_uint32": int(numbers[4]),
+        "uinteger": int(numbers[5]),
+    }
+    return draws
 
 
 def whole_number(name: str, value: Any, *, least: int, most: int | None = None) -> int:

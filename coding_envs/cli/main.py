@@ -12,7 +12,7 @@ from ..errors import (
     InvalidValueError,
     UnknownNameError,
 )
-from .parser import COMMANDS, make_parser
+from .parser import COMMANDS, TRAINER_COMMANDS, make_parser
 from .terminal import complain
 
 __all__ = ["main"]
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS, "see coding-envs --help")
+        if arguments and arguments[0] in TRAINER_COMMANDS:
+            return _trainer(arguments)
         options = make_parser().parse_args(arguments)
         code: int = options.run(options)
         sys.stdout.flush()
@@ -48,6 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"error: {error}")
         return _code(error)
     return code
+
+
+def _trainer(arguments: list[str]) -> int:
+    """Hands over to the trainer's command line, a distribution of its own."""
+    try:
+        from coding_envs_trainer import cli
+    except ImportError as error:
+        raise CodingEnvsError(
+            f"{arguments[0]} needs the trainer ({error}); install it: "
+            "pip install coding-envs-trainer"
+        ) from None
+    return cli.main(arguments)
 
 
 def _code(error: Exception) -> int:

@@ -11,9 +11,17 @@ from ..errors import InvalidValueError
 from . import commands
 from .conformance import run_conformance_command
 
-__all__ = ["COMMANDS", "make_parser"]
+__all__ = ["COMMANDS", "TRAINER_COMMANDS", "make_parser"]
 
-COMMANDS = ("list", "show", "grade", "eval", "conformance", "doctor")
+# What coding_envs_trainer does; its `eval` is `python -m coding_envs_trainer eval`.
+TRAINER_COMMANDS = {
+    "train": "train a policy; needs coding-envs-trainer, as do the next four",
+    "sweep": "try settings of a training",
+    "export": "write a policy's weights for other programs",
+    "profile": "say where each second of a training goes",
+    "plot": "draw trainings from their logs",
+}
+COMMANDS = ("list", "show", "grade", "eval", "conformance", "doctor", *TRAINER_COMMANDS)
 
 _CODES = "exit code: 0 fine, 1 the work failed, 2 the call was wrong, 130 interrupted"
 
@@ -38,6 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
   coding-envs grade starter/constant-n-1 mine.py  a verdict on a program
   coding-envs eval humaneval --samples s.jsonl    pass@k of a file of samples
   coding-envs conformance                         is the judge itself right?
+  coding-envs train coding_problem                a policy that learns to write programs
 
 {_CODES}""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -52,6 +61,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_eval(into)
     _add_conformance(into)
     _add_doctor(into)
+    for name, text in TRAINER_COMMANDS.items():
+        into.add_parser(name, help=text, add_help=False)  # main hands them over
     return parser
 
 

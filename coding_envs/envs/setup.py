@@ -89,6 +89,9 @@ class CoreOptions:
       reward: a name or a function Verdict -> float.
       prompt_tokens, program_tokens: lengths; 0 takes what fits the dataset.
       hints: part of the episodes that begin with some of a reference solution; see EpisodeCore.
+      verdicts: "sync" or "deferred".
+      max_open: deferred verdicts that may be open at one time; 0 takes the core's own.
+      action_masks: whether the core writes down what the tokenizer's grammar allows.
     """
 
     tokenizer: str | Tokenizer = "fitting"
@@ -96,6 +99,9 @@ class CoreOptions:
     prompt_tokens: int = ANY_LENGTH
     program_tokens: int = ANY_LENGTH
     hints: float = 0.0
+    verdicts: str = "sync"
+    max_open: int = 0
+    action_masks: bool = False
 
     def make_core(self, problems: ProblemSet, judge: Judge, num_agents: int) -> EpisodeCore:
         """Returns the core."""
@@ -112,6 +118,9 @@ class CoreOptions:
             prompt_tokens=self.prompt_tokens or prompt_tokens,
             program_tokens=self.program_tokens or program_tokens,
             hints=self.hints,
+            verdicts=self.verdicts,
+            max_open=self.max_open,
+            action_masks=self.action_masks,
         )
 
 

@@ -96,6 +96,11 @@ class Judge:
         return self._sandbox.workers
 
     @property
+    def keeps_verdicts(self) -> bool:
+        """Whether identical submissions are answered from earlier verdicts."""
+        return self._cache is not None
+
+    @property
     def executions(self) -> int:
         """How many processes have been run so far."""
         return self._executions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -607,6 +608,100 @@ def test_a_log_that_cannot_be_written_leaves_no_process(tmp_path: Path) -> None:
     env = CodingPufferEnv(num_agents=2, workers=1)
     env.close()
     env.close()
+
+
+def test_deferred_verdicts_come_by_ticket(judge: Judge) -> None:
+    """Every reward of the way that waits, with real verdicts, in a vector of PufferLib's."""
+    rows = np.random.default_rng(0).integers(4, size=(60, 6))
+    wanted = CodingPufferEnv(num_agents=6, judge=judge, reward="shaped")
+    wanted.reset(3)
+    rewards = [wanted.step(row)[1].copy() for row in rows]
+    venv = pufferlib.vector.make(
+        CodingPufferEnv, backend=pufferlib.vector.Serial, num_envs=2,
+        env_kwargs={"num_agents": 3, "judge": judge, "reward": "shaped", "verdicts": "deferred"},
+    )  # fmt: skip
+    envs = venv.envs
+    for number, env in enumerate(envs):
+        assert env.deferred
+        env._core.reset(3 + 3 * number)
+    venv.flag = pufferlib.vector.SEND
+    paid, where = np.zeros((60, 6), np.float32), {}
+
+    def collect(timeout_s: float = 0.0) -> None:
+        for number, env in enumerate(envs):
+            for ticket, reward, mask in zip(*env.collect(timeout_s), strict=True):
+                paid[where.pop((number, int(ticket)))] = reward
+                assert mask
+
+    for step, row in enumerate(rows):
+        venv.step(row)
+        assert not venv.rewards.any()
+        for number, env in enumerate(envs):
+            assert ((env.tickets > 0) == env.terminals).all()
+            for agent in np.flatnonzero(env.tickets):
+                where[number, int(env.tickets[agent])] = step, 3 * number + int(agent)
+        collect()
+    for _ in range(100):
+        collect(1.0)
+    assert not where
+    assert paid.tolist() == np.array(rewards).tolist()
+    assert len(np.unique(paid)) >= 3
+    venv.close()
+
+
+def test_deferred_verdicts_need_the_trainers_own_process(judge: Judge) -> None:
+    with pytest.raises(InvalidValueError, match="in the trainer's own process") as raised:
+        pufferlib.vector.make(
+            CodingPufferEnv, backend=pufferlib.vector.Multiprocessing, num_envs=1, num_workers=1,
+            env_kwargs={"num_agents": 2, "judge": judge, "verdicts": "deferred"},
+        )  # fmt: skip
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("verdicts", ["sync", "deferred"])
+def test_the_native_environment_goes_on_from_a_state(
+    judge: Judge, verdicts: str, tmp_path: Path
+) -> None:
+    def made(**more: Any) -> CodingPufferEnv:
+        return CodingPufferEnv(
+            num_agents=5, judge=judge, reward="shaped", verdicts=verdicts, hints=0.3,
+            action_masks=True, report_interval=10, log_path=tmp_path / "log", **more
+        )  # fmt: skip
+
+    def play(env: CodingPufferEnv, rows: Any) -> list[Any]:
+        seen, paid = [], []
+        for row in rows:
+            arrays = env.step(row)[:4]
+            seen += [array.tolist() for array in (*arrays, env.tickets, env.action_masks)]
+            while env._core._open or env._core._outcomes:
+                paid += list(zip(*(array.tolist() for array in env.collect(1.0)), strict=True))
+        return [seen, sorted(paid)]
+
+    rows = np.random.default_rng(0).integers(4, size=(50, 5))
+    whole = made(seed=4)
+    whole.reset(4)
+    play(whole, rows[:20])
+    wanted = play(whole, rows[20:])
+    first, second = made(seed=4), made(seed=9)
+    first.reset(4)
+    play(first, rows[:20])
+    second.load_state_dict(first.state_dict())
+    assert first.fingerprint() == second.fingerprint()
+    assert play(second, rows[20:]) == wanted
+    assert second._steps == 50
+    log = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert log[-1]["agent_steps"] == 250
+    assert log[-1]["executions"] >= log[-2]["executions"]
+
+
+def test_closing_with_open_verdicts_leaves_no_process() -> None:
+    env = CodingPufferEnv(num_agents=4, workers=1, cache=None, verdicts="deferred")
+    env.reset(0)
+    env.step(np.full(4, 1))
+    env.step(np.zeros(4, int))
+    env.close()
+    env.close()
+    assert env.collect(timeout_s=60.0)[0].tolist() == []
 
 
 def test_the_native_environment_before_reset(judge: Judge) -> None:

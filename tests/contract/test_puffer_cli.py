@@ -131,12 +131,15 @@ def test_eval_gives_no_hints(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_installed_files_are_those_of_the_checkout() -> None:
     # They are copies: an old one would silently train with old settings.
-    plugin = Path(__file__).parents[2] / "trainer" / "pufferlib_plugin"
+    trainer = Path(__file__).parents[2] / "trainer"
+    plugin = trainer / "pufferlib_plugin"
     installed = Path(pufferlib.__file__).parent
-    sources = [path for path in plugin.rglob("*") if path.suffix in (".ini", ".py")]
-    assert len(sources) == 3
-    for path in sources:
-        copy = installed / path.relative_to(plugin)
+    places = {path: path.relative_to(plugin) for path in plugin.rglob("*.py")}
+    config = trainer / "coding_envs_trainer" / "config"
+    places[config / "coding_envs.ini"] = Path("config", "coding_envs.ini")
+    assert len(places) == 3
+    for path, place in places.items():
+        copy = installed / place
         assert copy.read_bytes() == path.read_bytes(), f"{copy} is stale: run `make setup`"
 
 

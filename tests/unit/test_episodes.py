@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +13,13 @@ import pytest
 
 from coding_envs.data import ProblemSet
 from coding_envs.episodes import EpisodeCore, encode_prompts
-from coding_envs.errors import EpisodeError, InvalidValueError, SandboxClosedError, SandboxError
+from coding_envs.errors import (
+    EpisodeError,
+    InvalidValueError,
+    SandboxClosedError,
+    SandboxError,
+    UnknownNameError,
+)
 from coding_envs.judge import Judge
 from coding_envs.problem import Problem, StdioTest
 from coding_envs.reward import make_reward
@@ -459,6 +468,435 @@ def test_a_fault_is_never_paid_for() -> None:
     core.reset(0)
     (episode,) = play(core, "x")
     assert (episode.reward, core.rewards[0]) == (0.0, 0.0)
+
+
+# --- deferred verdicts ---------------------------------------------------------------------------
+
+
+class Recording:
+    """What steps showed, with each reward where it was earned, be it paid by ticket."""
+
+    def __init__(self, core: EpisodeCore, seed: int = 0) -> None:
+        core.reset(seed)
+        self.core = core
+        self.observations = [core.observations.copy()]
+        self.rewards: list[Any] = []
+        self.masks: list[Any] = []
+        self.ends: list[Any] = []
+        self.tickets: list[Any] = []
+        self.open: dict[int, tuple[int, int]] = {}
+        self.collected: list[int] = []
+
+    def step(self, actions: Any) -> None:
+        core = self.core
+        core.step(np.asarray(actions))
+        for agent in np.flatnonzero(core.tickets):
+            self.open[int(core.tickets[agent])] = len(self.rewards), int(agent)
+        self.observations.append(core.observations.copy())
+        self.rewards.append(core.rewards.copy())
+        self.masks.append(core.masks.copy())
+        self.ends.append(core.terminals | core.truncations)
+        self.tickets.append(core.tickets.copy())
+
+    def collect(self, timeout_s: float = 0.0) -> int:
+        tickets, rewards, masks = self.core.collect(timeout_s)
+        assert (tickets.dtype, rewards.dtype, masks.dtype) == (np.int64, np.float32, bool)
+        assert (np.diff(tickets) > 0).all()
+        for ticket, reward, mask in zip(tickets.tolist(), rewards, masks, strict=True):
+            step, agent = self.open.pop(ticket)  # each ticket once, and none that was not given
+            assert self.ends[step][agent]
+            assert self.rewards[step][agent] == 0
+            self.rewards[step][agent] = reward
+            self.masks[step][agent] = mask
+        self.collected += tickets.tolist()
+        return len(tickets)
+
+    def seen(self) -> list[Any]:
+        return [
+            np.array(x).tolist() for x in (self.observations, self.rewards, self.masks, self.ends)
+        ]
+
+
+def some_actions(agents: int, steps: int) -> Any:
+    """Mostly `x`, ` + ` and submit: some of what is written is right, most is not."""
+    few = np.array([0, *actions("x"), *actions(" + "), *actions("y")])
+    return few[np.random.default_rng(5).integers(len(few), size=(steps, agents))]
+
+
+def answer_later(core: EpisodeCore, after_s: float) -> threading.Timer:
+    """Makes the sandbox answer what waits, and all that comes, at once."""
+    sandbox = core.judge._sandbox
+
+    def answer() -> None:
+        sandbox._delay = False
+        sandbox.deliver()
+
+    timer = threading.Timer(after_s, answer)
+    timer.start()
+    return timer
+
+
+def sometimes_faulty(run: Run) -> RunResult:
+    if run.source.endswith("y"):
+        raise SandboxError("the worker died")
+    return echo(run)
+
+
+@pytest.mark.parametrize("cache", [None, "memory"])
+@pytest.mark.parametrize("hints", [0.0, 0.5])
+@pytest.mark.parametrize("order", ["at once", "late", "shuffled"])
+def test_deferred_verdicts_pay_as_the_others_do(
+    cache: str | None, hints: float, order: str
+) -> None:
+    more = {"answer": sometimes_faulty, "reward": "shaped", "cache": cache, "hints": hints}
+    wanted = Recording(make(6, **more))
+    deferred = Recording(make(6, verdicts="deferred", max_open=40, **more))
+    sandbox = deferred.core.judge._sandbox
+    sandbox._delay = order != "at once"
+    shuffle = np.random.default_rng(1)
+    for step, row in enumerate(some_actions(6, 120)):
+        wanted.step(row)
+        if step % 5 == 4 and order != "at once":
+            if order == "shuffled":
+                shuffle.shuffle(sandbox._waiting)
+            sandbox.deliver(3 * len(sandbox._waiting) // 4)
+            while len(deferred.core._open) > 30:
+                sandbox.deliver()
+                deferred.collect()
+        deferred.step(row)
+        deferred.collect()
+    while deferred.open:
+        sandbox.deliver()
+        deferred.collect(timeout_s=1.0)
+    assert deferred.seen() == wanted.seen()
+    assert sorted(deferred.collected) == list(range(1, len(deferred.collected) + 1))
+    paid = {round(float(r), 2) for r in np.array(wanted.rewards).ravel()}
+    assert {1.0, -0.5} <= paid
+    assert not np.array(wanted.masks).all()  # there were faults
+    one, other = wanted.core.statistics, deferred.core.statistics
+    assert (one.episodes, one.solved, one.length) == (other.episodes, other.solved, other.length)
+    assert (one.statuses, one.reward) == (other.statuses, pytest.approx(other.reward))
+
+
+def test_what_a_deferred_step_shows_depends_on_no_sandbox() -> None:
+    quick = Recording(make(4, verdicts="deferred", cache="memory"))
+    slow = Recording(make(4, verdicts="deferred", max_open=1000))
+    slow.core.judge._sandbox._delay = True
+    for row in some_actions(4, 60):
+        for one in (quick, slow):
+            one.step(row)
+        quick.collect()
+    assert quick.tickets[-1].dtype == np.int64
+    for name in ("observations", "tickets", "ends"):
+        assert np.array_equal(getattr(quick, name), getattr(slow, name))
+    # Every ended episode has a ticket, by step and agent; no other has one.
+    tickets, ends = np.array(quick.tickets), np.array(quick.ends)
+    assert ((tickets > 0) == ends).all()
+    assert tickets[ends].tolist() == list(range(1, ends.sum() + 1))
+    slow.core.judge._sandbox.deliver()
+
+
+def test_collecting_waits_for_one_verdict_no_longer_than_asked() -> None:
+    core = make(2, verdicts="deferred")
+    core.reset(0)
+    assert core.collect(timeout_s=60.0)[0].tolist() == []  # nothing is open: nothing to wait for
+    sandbox = core.judge._sandbox
+    sandbox._delay = True
+    core.step(np.full(2, actions("x")[0]))
+    core.step(np.zeros(2, int))
+    assert core.tickets.tolist() == [1, 2]
+    assert core.terminals.all()
+    assert core.masks.all()
+    started = time.monotonic()
+    assert core.collect(timeout_s=0.05)[0].tolist() == []
+    assert 0.04 < time.monotonic() - started < 5
+    timer = answer_later(core, 0.05)
+    arrived = core.collect(timeout_s=60.0)[0].tolist()
+    timer.join()
+    arrived += core.collect()[0].tolist()
+    assert arrived == [1, 2]
+    assert core.statistics.judge_wait_s > 0.08
+    core.step(np.full(2, 1))
+    assert core.tickets.tolist() == [0, 0]
+
+
+def test_a_step_waits_where_too_many_verdicts_are_open() -> None:
+    core = make(3, verdicts="deferred", max_open=4)
+    core.reset(0)
+    sandbox = core.judge._sandbox
+    sandbox._delay = True
+    (x,) = actions("x")
+    core.step(np.full(3, x))
+    core.step(np.zeros(3, int))  # 3 open
+    core.step(np.full(3, x))
+    timer = answer_later(core, 0.1)
+    started = time.monotonic()
+    core.step(np.zeros(3, int))  # 6
+    timer.join()
+    assert time.monotonic() - started > 0.05
+    assert core.statistics.judge_wait_s > 0.05
+    assert core.collect()[0].tolist() == [1, 2, 3, 4, 5, 6]  # none was lost while it waited
+
+
+def test_deferred_verdicts_that_nobody_collects_are_an_error() -> None:
+    core = make(1, verdicts="deferred", cache="memory")
+    core.reset(0)
+    for _ in range(1024):
+        core.step(np.zeros(1, int))
+        core._settle_arrived()
+    with pytest.raises(EpisodeError, match=r"never collected.*collect\(\).*verdicts='sync'"):
+        core.step(np.zeros(1, int))
+
+
+def test_a_reset_and_an_end_abandon_open_verdicts() -> None:
+    core = make(2, verdicts="deferred")
+    core.reset(0)
+    sandbox = core.judge._sandbox
+    sandbox._delay = True
+    core.step(np.full(2, actions("x")[0]))
+    core.step(np.zeros(2, int))
+    core.reset(0)
+    while sandbox.deliver():
+        pass
+    assert core.collect()[0].tolist() == []
+    core.step(np.zeros(2, int))
+    assert core.tickets.tolist() == [3, 4]  # a number is never given twice
+    assert core.collect()[0].tolist() == [3, 4]
+    core.step(np.full(2, actions("x")[0]))
+    core.step(np.zeros(2, int))
+    core.abandon()
+    core.abandon()
+    sandbox.close()
+    assert core.collect(timeout_s=60.0)[0].tolist() == []
+
+
+def test_a_judge_that_was_closed_is_said_when_collecting() -> None:
+    core = make(2, verdicts="deferred")
+    core.reset(0)
+    core.judge._sandbox._delay = True
+    core.step(np.full(2, actions("x")[0]))
+    core.step(np.zeros(2, int))
+    core.judge._sandbox.close()
+    with pytest.raises(SandboxClosedError):
+        core.collect(timeout_s=1.0)
+    with pytest.raises(EpisodeError, match="call reset"):
+        core.step(np.zeros(2, int))
+
+
+def test_there_are_two_ways_of_verdicts() -> None:
+    with pytest.raises(UnknownNameError, match=r"no way of verdicts named 'defered': .*'deferred'"):
+        make(verdicts="defered")
+    with pytest.raises(InvalidValueError, match="max_open must be an int >= 0, got -1"):
+        make(verdicts="deferred", max_open=-1)
+
+
+# --- what is remembered of answers ---------------------------------------------------------------
+
+
+def test_an_answer_that_was_given_before_is_judged_once() -> None:
+    core = make(3, cache="memory")
+    core.reset(0, problem=0)
+    first = play(core, "x")
+    core.restart(0)
+    again = play(core, "x")
+    assert [e.verdict.cached for e in first + again] == [False, *[True] * 5]
+    assert [e.verdict.runs for e in first + again] == [2, *[0] * 5]
+    assert len({e.verdict.fingerprint for e in first + again}) == 1
+    assert core.judge.executions == 2
+    assert core.statistics.cached == 5
+
+
+def test_without_a_cache_every_answer_is_judged() -> None:
+    core = make(3)
+    core.reset(0, problem=0)
+    assert not any(e.verdict.cached for e in play(core, "x"))
+    core.restart(0)
+    assert not any(e.verdict.cached for e in play(core, "x"))
+    assert core.judge.executions == 12
+
+
+def test_a_fault_is_forgotten() -> None:
+    broken = [True]
+
+    def answer(run: Run) -> RunResult:
+        if broken:
+            raise SandboxError("the worker died")
+        return echo(run)
+
+    core = make(answer=answer, cache="memory")
+    core.reset(0, problem=0)
+    (episode,) = play(core, "x")
+    assert episode.verdict.status.is_fault_of_ours
+    broken.clear()
+    core.restart(0)
+    (episode,) = play(core, "x")
+    assert (episode.verdict.status, episode.reward) == (Status.ACCEPTED, 1.0)
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coding_envs.episodes._REMEMBERED", 4)
+    core = make(4, cache="memory", reward="shaped")
+    other = make(4)
+    for one in (core, other):
+        one.reset(0)
+    other._reward = core._reward
+    for row in some_actions(4, 200):
+        core.step(row)
+        other.step(row)
+        assert core.rewards.tolist() == other.rewards.tolist()
+        assert len(core._answers) + len(core._older_answers) <= 8
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+
+def through_json(state: dict[str, Any]) -> dict[str, Any]:
+    again: dict[str, Any] = json.loads(json.dumps(state, default=lambda array: array.tolist()))
+    return again
+
+
+@pytest.mark.parametrize("verdicts", ["sync", "deferred"])
+@pytest.mark.parametrize("hints", [0.0, 0.5])
+@pytest.mark.parametrize("written", [lambda state: state, through_json], ids=["arrays", "JSON"])
+def test_a_state_goes_on_bit_for_bit(verdicts: str, hints: float, written: Any) -> None:
+    more = {
+        "answer": sometimes_faulty, "reward": "shaped", "hints": hints, "verdicts": verdicts,
+        "action_masks": True,
+    }  # fmt: skip
+    rows = some_actions(6, 150)
+    whole = Recording(make(6, **more), seed=3)
+    for row in rows:
+        whole.step(row)
+        whole.collect()
+    first = Recording(make(6, **more), seed=3)
+    for row in rows[:60]:
+        first.step(row)
+        if verdicts == "sync" or len(first.rewards) < 55:
+            first.collect()
+    state = written(first.core.state_dict())
+    assert (len(first.open) > 0) == (verdicts == "deferred")
+    first.step(rows[60])  # the state is of its own
+    second = Recording(make(6, **more), seed=99)
+    second.core.load_state_dict(state)
+    second.__dict__.update(first.__dict__ | {"core": second.core})
+    for one in (second.observations, second.rewards, second.masks, second.ends, second.tickets):
+        del one[60 + (one is second.observations) :]
+    second.open = {t: at for t, at in second.open.items() if at[0] < 60}
+    assert np.array_equal(second.core.observations, whole.observations[60])
+    for row in rows[60:]:
+        second.step(row)
+        second.collect()
+    assert second.seen() == whole.seen()
+    assert not second.open
+    assert np.array_equal(second.tickets, whole.tickets)
+    assert np.array_equal(second.core.action_masks, whole.core.action_masks)
+    one, other = whole.core.statistics, second.core.statistics
+    for name in ("episodes", "solved", "length", "statuses"):
+        assert getattr(one, name) == getattr(other, name)
+    assert one.reward == pytest.approx(other.reward)
+    assert whole.core.judge.executions - one.executions_before == (
+        second.core.judge.executions - other.executions_before
+    )
+
+
+def test_a_state_waits_for_open_verdicts() -> None:
+    core = make(2, verdicts="deferred", reward="shaped")
+    core.reset(0)
+    core.judge._sandbox._delay = True
+    core.step(np.full(2, actions("x")[0]))
+    core.step(np.zeros(2, int))
+    timer = answer_later(core, 0.05)
+    state = core.state_dict()
+    timer.join()
+    assert state["outcome_tickets"].tolist() == [1, 2]
+    other = make(2, verdicts="deferred", reward="shaped")
+    other.load_state_dict(state)
+    for one in (core, other):  # who goes on gets them too
+        assert one.collect()[0].tolist() == [1, 2]
+        assert one.collect()[0].tolist() == []
+
+
+def test_a_state_of_something_else_is_refused() -> None:
+    core = make(2)
+    with pytest.raises(EpisodeError, match=r"^state_dict\(\) before reset"):
+        core.state_dict()
+    core.reset(0)
+    state = core.state_dict()
+    before = snapshot(core)
+    for other in (
+        make(3),
+        make(2, verdicts="deferred"),
+        make(2, program_tokens=PROGRAM_TOKENS + 1),
+        make(2, problems=ProblemSet(PROBLEMS[1:], name="d")),
+        make(2, reward="shaped"),
+    ):
+        other.reset(1)
+        seen = snapshot(other)
+        with pytest.raises(
+            InvalidValueError, match=r"^state must have .* made with other problems"
+        ):
+            other.load_state_dict(state)
+        assert snapshot(other) == seen
+    assert snapshot(core) == before
+
+
+def test_a_fingerprint_is_that_of_the_task() -> None:
+    same = {make(n, hints=h, cache=c).fingerprint() for n, h, c in ((1, 0, None), (9, 1, "memory"))}
+    assert len(same) == 1
+    others = {
+        make(problems=ProblemSet(PROBLEMS[:-1], name="d")).fingerprint(),
+        make(reward="shaped").fingerprint(),
+        make(reward=lambda verdict: 0.0).fingerprint(),
+        make(prompt_tokens=PROMPT_TOKENS + 1).fingerprint(),
+        make(program_tokens=PROGRAM_TOKENS + 1).fingerprint(),
+    }
+    assert len(others | same) == 6
+
+
+# --- action masks --------------------------------------------------------------------------------
+
+
+def allowed(core: EpisodeCore) -> Any:
+    """What policies work out from the observations alone."""
+    tokens, written = core.observations[:, PROMPT_TOKENS:-1], core.observations[:, -1]
+    brackets = TOKENIZER.bracket_table()
+    closes = brackets[1 : TOKENIZER.num_actions + 1] < 0
+    rows = []
+    for row, count in zip(tokens, written, strict=True):
+        depth = brackets[row[:count]].sum()
+        mask = TOKENIZER.follow_table()[row[count - 1] if count else 0].copy()
+        if depth <= 0:
+            mask[closes] = False
+        else:
+            mask[0] = False
+        rows.append(mask)
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("hints", [0.0, 0.5])
+@pytest.mark.parametrize("obeys", [True, False])
+def test_action_masks_are_what_the_grammar_allows(hints: float, obeys: bool) -> None:
+    core = make(8, hints=hints, action_masks=True)
+    core.reset(0)
+    masks, draws = core.action_masks, np.random.default_rng(0)
+    assert masks.shape == (8, TOKENIZER.num_actions)
+    assert masks.dtype == bool
+    for _ in range(100):
+        assert core.action_masks is masks
+        assert np.array_equal(masks, allowed(core))
+        weights = masks if obeys else np.ones_like(masks)
+        assert weights.any(1).all()
+        core.step(np.array([draws.choice(np.flatnonzero(row)) for row in weights]))
+    assert core.statistics.episodes > 50
+
+
+def test_there_are_no_action_masks_without_a_grammar() -> None:
+    assert make().action_masks is None
+    judge = Judge(sandbox=FakeSandbox(echo))
+    with pytest.raises(InvalidValueError, match=r"^action_masks need a tokenizer with a grammar"):
+        EpisodeCore(
+            PROBLEMS, judge, make_tokenizer("bytes"), make_reward("accepted"), action_masks=True
+        )
 
 
 # --- statistics ----------------------------------------------------------------------------------

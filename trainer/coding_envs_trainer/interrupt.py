@@ -1,0 +1,74 @@
+"""Ctrl-C and SIGTERM: the first asks a training to end in order, the second ends it at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import psutil
+
+__all__ = ["Interrupt"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupt:
+    """Notes the first signal; the second ends this process and all that it has started.
+
+    As a context: made before processes are started, which inherit it. In them Ctrl-C, which reaches
+    all processes of a terminal, does nothing, and SIGTERM ends them: it comes from this process.
+    Outside of the main thread, where Python takes no handlers, it notes nothing.
+
+    Attributes:
+      signum: the signal that has come; None: none has.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self._pid = os.getpid()
+        self._before: dict[int, Any] = {}
+
+    @property
+    def exit_code(self) -> int:
+        """As shells have it: 130 after SIGINT, 143 after SIGTERM, 0 after none."""
+        return 0 if self.signum is None else 128 + self.signum
+
+    def __bool__(self) -> bool:
+        return self.signum is not None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for one in _SIGNALS:
+                self._before[one] = signal.signal(one, self._came)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for one, handler in self._before.items():
+            signal.signal(one, handler)
+
+    def _came(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if os.getpid() != self._pid:
+            if signum == signal.SIGTERM:
+                os._exit(128 + signum)
+            return
+        if self.signum is None:
+            self.signum = signum
+            return
+        # Nothing that could wait: no finally, no atexit, no thread is joined.
+        for process in psutil.Process().children(recursive=True):
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        if sys.stdout.isatty():
+            os.write(sys.stdout.fileno(), b"\x1b[?25h\n")  # the cursor, which the dashboard hides
+        os._exit(128 + signum)
