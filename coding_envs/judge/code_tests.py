@@ -33,6 +33,7 @@ _TESTER = "coding_envs_tester:answer"
 _MAX_ROUNDS = 64  # without a reference each call that depends on an earlier one takes a round
 _RECORD_LIMITS = Limits(cpu_time_s=10.0, memory_bytes=1 << 30, output_bytes=64 << 20)
 _NO_ANSWER = b'{"error":"","kind":"RuntimeError"}\n'
+_TRIES = 2  # at answers that the tester fails on; then they are wrong
 _REPORTS_KEPT = 256  # per group of tests
 _PASSED = TestResult(Status.ACCEPTED)
 
@@ -193,15 +194,8 @@ def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -
         if isinstance(outcomes, Outcome):
             failure = TestResult(outcomes.status, message=outcomes.error)
             return {i: results.get(i, failure) for i in members}
-        answers = outcomes.text
-        reports = group.reports.get(answers)
-        try:
-            if reports is None:
-                reports = yield from _ask_tester(group.order + answers, limits)
-                group.reports.put(answers, reports)
-        except _TesterError:
-            # Who is at fault: the test, or what the program answered? Ask without the answers.
-            yield from _ask_tester(group.order + _NO_ANSWER * len(group.calls), limits)
+        reports = yield from _reports(group, outcomes.text, limits)
+        if reports is None:
             message = "the returned values could not be checked within the limits"
             failure = TestResult(Status.WRONG_ANSWER, message=message)
             return {i: results.get(i, failure) for i in members}
@@ -223,6 +217,28 @@ def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -
     # Around the reference the calls are known: the program's own answers led astray.
     failure = TestResult(Status.WRONG_ANSWER, message=message)
     return {i: results.get(i, failure) for i in members}
+
+
+def _reports(
+    group: _Group, answers: bytes, limits: Limits
+) -> Generator[Sequence[Run | Order], list[RunResult], list[dict[str, Any]] | None]:
+    """Returns what the tester says of the answers; None where it is they that it cannot judge.
+
+    Raises:
+      _TesterError: it is not the answers' fault.
+    """
+    reports = group.reports.get(answers)
+    for _ in range(_TRIES):
+        if reports is not None:
+            return reports
+        try:
+            reports = yield from _ask_tester(group.order + answers, limits)
+            group.reports.put(answers, reports)
+        except _TesterError:
+            # Who is at fault: the test, or what the program answered? Ask without the answers; and
+            # then with them again: somebody may have stopped the tester.
+            yield from _ask_tester(group.order + _NO_ANSWER * len(group.calls), limits)
+    return reports
 
 
 def _failed(report: dict[str, Any], outcomes: Outcomes, numbers: range, error: str) -> TestResult:

@@ -9,9 +9,16 @@
  * the kernel alone:
  *
  *   - written pages: userfaultfd write protection in its asynchronous mode, read with PAGEMAP_SCAN;
- *   - mappings: every mapping of the snapshot is registered with the userfaultfd, every later one
- *     is not; a registered mapping can shrink or vanish, which the size of the address space
- *     shows, and cannot grow;
+ *   - mappings: the filter below stops the executor at every call that can take a mapping away,
+ *     change it or put another in its place (munmap, mremap, mprotect, madvise, mmap with
+ *     MAP_FIXED, brk below the snapshot's break), and the tracer reads the range in the registers:
+ *     one that touches the snapshot's mappings spends the executor. What else changes mappings is
+ *     denied (shmat, remap_file_pages) or spends it (arch_prctl, mlock). What passes only adds:
+ *     any other mmap never replaces anything, nor does a mapping that grows down, and the stack
+ *     has reached its limit already. So the snapshot's mappings are as they were, and others are
+ *     there if and only if the size of the address space, which the kernel counts exactly, has
+ *     changed. These are told from the snapshot's by the userfaultfd, with which no later one is
+ *     registered; nor can a registered mapping merge with one that is not;
  *   - everything else: a seccomp filter lets pass what leaves nothing behind, and stops the
  *     executor at every other allowed call. The tracer lets that call proceed too, so that a
  *     program sees no difference, but the run is then the executor's last: it is *spent*.
@@ -116,7 +123,7 @@ enum stop {
     STOP_END = 1, /* exit, exit_group: the run ends */
     STOP_SPENT,   /* changes something that is not undone */
     STOP_FDS,     /* makes a descriptor: look at them when the run ends */
-    STOP_RANGE,   /* changes mappings: spent if it names one of the snapshot's */
+    STOP_RANGE,   /* changes or replaces mappings: spent if it names one of the snapshot's */
     STOP_ACCOUNT, /* reads what the process has used: all runs together, so the tracer answers */
     STOP_LIMIT,   /* sets a resource limit */
 };
@@ -125,8 +132,8 @@ enum stop {
  * and what a descriptor of the run's own points at. */
 static const int passing[] = {
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv,
-    SYS_pwritev, SYS_lseek, SYS_mmap, SYS_munmap, SYS_brk, SYS_clock_getres, SYS_nanosleep,
-    SYS_gettimeofday, SYS_time, SYS_getrandom, SYS_sched_yield, SYS_getcpu, SYS_getpid,
+    SYS_pwritev, SYS_lseek, SYS_clock_getres, SYS_nanosleep, SYS_gettimeofday, SYS_time,
+    SYS_getrandom, SYS_sched_yield, SYS_getcpu, SYS_getpid,
     SYS_getppid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid,
     SYS_getresgid, SYS_getgroups, SYS_getpgid, SYS_getpgrp, SYS_getsid, SYS_capget, SYS_uname,
     SYS_sysinfo, SYS_newfstatat, SYS_fstat, SYS_stat, SYS_lstat, SYS_statx, SYS_access,
@@ -237,7 +244,20 @@ static void block_if_own_fd(Filter *f, int number, int arg, uint32_t otherwise)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static void build_filter(Filter *f)
+/* A break below the snapshot's would take away a part of its heap. */
+static void block_of_brk(Filter *f, uint64_t lowest)
+{
+    unsigned opened = open_block(f, SYS_brk);
+    emit_load(f, low_word(0) + 4);
+    emit(f, BPF_JMP | BPF_JGT | BPF_K, 3, 0, (uint32_t)(lowest >> 32));
+    emit(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 3, (uint32_t)(lowest >> 32));
+    emit_load(f, low_word(0));
+    emit(f, BPF_JMP | BPF_JGE | BPF_K, 0, 1, (uint32_t)lowest);
+    emit_return(f, PASS);
+    close_block(f, opened, STOP(STOP_RANGE));
+}
+
+static void build_filter(Filter *f, uint64_t lowest_brk)
 {
     static const uint32_t wall_clocks[] = {CLOCK_REALTIME,           CLOCK_MONOTONIC,
                                            CLOCK_MONOTONIC_RAW,      CLOCK_REALTIME_COARSE,
@@ -284,6 +304,13 @@ static void build_filter(Filter *f)
     block_if_null(f, SYS_sigaltstack, 0, STOP(STOP_SPENT));
     block_if_null(f, SYS_prlimit64, 2, STOP(STOP_LIMIT));
 
+    block_of_brk(f, lowest_brk);
+    opened = open_block(f, SYS_mmap);
+    emit_load(f, low_word(3));
+    emit(f, BPF_JMP | BPF_JSET | BPF_K, 0, 1, MAP_FIXED);
+    emit_return(f, STOP(STOP_RANGE));
+    close_block(f, opened, PASS);
+
     opened = open_block(f, SYS_ioctl);
     emit_load(f, low_word(1));
     for (size_t i = 0; i < COUNT(asking_ioctls); i++)
@@ -308,6 +335,7 @@ static void build_filter(Filter *f)
         emit_case(f, (uint32_t)passing[i], PASS);
     for (size_t i = 0; i < COUNT(spending); i++)
         emit_case(f, (uint32_t)spending[i], STOP(STOP_SPENT));
+    emit_case(f, SYS_munmap, STOP(STOP_RANGE));
     emit_case(f, SYS_mprotect, STOP(STOP_RANGE));
     emit_case(f, SYS_mremap, STOP(STOP_RANGE));
     emit_case(f, SYS_madvise, STOP(STOP_RANGE));
@@ -422,7 +450,7 @@ static int unshare_mappings(const Range *range)
 static int install_filter(void)
 {
     static Filter filter;
-    build_filter(&filter);
+    build_filter(&filter, saved_brk);
     struct sock_fprog program = {(unsigned short)filter.count, filter.code};
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
 }
@@ -501,6 +529,7 @@ typedef struct {
     size_t copies_bytes;
     bool *in_image; /* of each page of the copies: it has to be fetched from the image before use */
     unsigned long pages_mapped, brk;
+    unsigned long pages_found; /* mapped at the end of the run */
     struct user_regs_struct registers;
     char xstate[16384];
     size_t xstate_bytes;
@@ -634,11 +663,15 @@ static enum next handle_call(Executor *self, pid_t tid, int *code)
         self->look_at_fds = true;
         return GO_ON;
     case STOP_RANGE:
-        if (touches_snapshot(self, args[0], args[1]) ||
-            (number == SYS_mprotect && (args[2] & (PROT_GROWSDOWN | PROT_GROWSUP))) ||
-            (number == SYS_mremap && (args[3] & MREMAP_FIXED) &&
-             touches_snapshot(self, args[4], args[2])))
+        if (number == SYS_brk) {
+            if (args[0] != 0 && args[0] < self->brk)
+                spend(self, "the snapshot's break was moved");
+        } else if (touches_snapshot(self, args[0], args[1]) ||
+                   (number == SYS_mprotect && (args[2] & (PROT_GROWSDOWN | PROT_GROWSUP))) ||
+                   (number == SYS_mremap && (args[3] & MREMAP_FIXED) &&
+                    touches_snapshot(self, args[4], args[2]))) {
             spend(self, "the snapshot's mappings changed");
+        }
         return GO_ON;
     case STOP_ACCOUNT:
         return unless_gone(answer_account(self, tid, number, args));
@@ -749,24 +782,31 @@ static enum next follow(Executor *self, enum how *how, int *value)
     }
 }
 
-/* Waits for the executor, which runs nothing of a program now, to stop at its first call. */
+/* Waits for the executor, which runs nothing of a program now, to stop at its first call. What the
+ * tracer has it call may stop it, too, on the way. */
 static int wait_here(Executor *self, struct __ptrace_syscall_info *info)
 {
-    int status;
-    pid_t pid;
-    do
-        pid = waitpid(self->pid, &status, __WALL);
-    while (pid < 0 && errno == EINTR);
-    if (pid != self->pid)
-        return -1;
-    if (!WIFSTOPPED(status)) {
-        self->pid = 0;
-        return -1;
+    for (;;) {
+        int status;
+        pid_t pid;
+        do
+            pid = waitpid(self->pid, &status, __WALL);
+        while (pid < 0 && errno == EINTR);
+        if (pid != self->pid)
+            return -1;
+        if (!WIFSTOPPED(status)) {
+            self->pid = 0;
+            return -1;
+        }
+        if (status >> 16 != PTRACE_EVENT_SECCOMP ||
+            trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof *info, (uintptr_t)info) <= 0 ||
+            info->op != PTRACE_SYSCALL_INFO_SECCOMP)
+            return -1;
+        if (info->seccomp.ret_data != STOP_RANGE)
+            return info->seccomp.ret_data == STOP_END ? 0 : -1;
+        if (trace(PTRACE_CONT, pid, 0, 0) != 0)
+            return -1;
     }
-    if (status >> 16 != PTRACE_EVENT_SECCOMP ||
-        trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof *info, (uintptr_t)info) <= 0)
-        return -1;
-    return info->op == PTRACE_SYSCALL_INFO_SECCOMP && info->seccomp.ret_data == STOP_END ? 0 : -1;
 }
 
 /* Has the executor make one system call, from the snapshot's point. The result is hearsay. */
@@ -794,7 +834,7 @@ static int image_memory = -1;
 static Executor base;
 static bool base_set;
 
-/* After a failed read from the image, which somebody has killed: later executors do without. */
+/* After a failed read from the image, which somebody has killed: later executors do without it. */
 static const char *lose_image(void)
 {
     base_set = false;
@@ -835,8 +875,8 @@ static pid_t make_image(void)
                      "syscall\n"
                      "1:"
                      : "+a"(result)
-                     : "D"(IMAGE_FLAGS), "d"(&pidfd), [close_range] "i"(SYS_close_range), [pause] "i"(SYS_pause),
-                       [exit] "i"(SYS_exit)
+                     : "D"(IMAGE_FLAGS), "d"(&pidfd), [close_range] "i"(SYS_close_range),
+                       [pause] "i"(SYS_pause), [exit] "i"(SYS_exit)
                      : "rcx", "rsi", "r8", "r10", "r11", "memory", "cc");
     close_fd(&pidfd);
     sigprocmask(SIG_SETMASK, &before, NULL);
@@ -849,13 +889,16 @@ static pid_t make_image(void)
 
 /* --- the tracer's side: memory ---------------------------------------------------------------- */
 
+/* For more the kernel allocates whole pages on the way. */
+#define AT_ONCE 128
+
 /* Adds the pages that `arg` tells of to the list. */
 static int scan_for(Executor *self, struct pm_scan_arg arg)
 {
     uintptr_t end = arg.end;
     arg.size = sizeof arg;
     while (arg.start < end) {
-        if (self->written_count + 64 > self->written_room) {
+        if (self->written_count + AT_ONCE > self->written_room) {
             size_t room = 2 * self->written_room + 1024;
             void *grown = realloc(self->written, room * sizeof *self->written);
             if (grown == NULL)
@@ -864,7 +907,7 @@ static int scan_for(Executor *self, struct pm_scan_arg arg)
             self->written_room = room;
         }
         arg.vec = (uintptr_t)(self->written + self->written_count);
-        arg.vec_len = self->written_room - self->written_count;
+        arg.vec_len = AT_ONCE;
         int count = ioctl(self->pagemap, PAGEMAP_SCAN, &arg);
         if (count < 0)
             return -1;
@@ -914,18 +957,18 @@ static bool fixed_as_before(Executor *self)
     return true;
 }
 
-/* In the registered mappings alone. */
-#define WRITTEN (PAGE_IS_WRITTEN | PAGE_IS_WPALLOWED)
-
-/* Finds the written pages. */
-static int find_written(Executor *self)
+/* Finds the written pages. With `foreign` mappings about, those of the snapshot's have to be asked
+ * for; without, that would cost the kernel's fast path, which is for written pages and no other
+ * question. */
+static int find_written(Executor *self, bool foreign)
 {
+    uint64_t mask = PAGE_IS_WRITTEN | (foreign ? PAGE_IS_WPALLOWED : 0);
     self->written_count = 0;
     for (size_t i = 0; i < self->segment_count; i++)
         if (scan_for(self, (struct pm_scan_arg){.start = self->segments[i].start,
                                                 .end = self->segments[i].end,
-                                                .category_mask = WRITTEN,
-                                                .return_mask = WRITTEN}) != 0)
+                                                .category_mask = mask,
+                                                .return_mask = mask}) != 0)
             return -1;
     return 0;
 }
@@ -1133,6 +1176,20 @@ static const char *verify_memory(Executor *self)
     return NULL;
 }
 
+/* Compares what the size of the address space tells of a run with all of its mappings. */
+static void verify_mappings(Executor *self, bool foreign)
+{
+    bool as_told = find_foreign(self) == 0 && foreign == (self->written_count > 0) &&
+                   fixed_as_before(self);
+    for (size_t i = 0; as_told && i < self->written_count; i++)
+        as_told = !touches_snapshot(self, self->written[i].start,
+                                    self->written[i].end - self->written[i].start);
+    if (!as_told) {
+        fprintf(stderr, "rollback: mappings have changed unseen\n");
+        abort();
+    }
+}
+
 /* Looks whether the descriptors are 0..4 or fewer, 4 among them. */
 static bool fds_as_before(Executor *self)
 {
@@ -1177,35 +1234,29 @@ static const char *roll_back(Executor *self)
 
     if (self->look_at_fds && !fds_as_before(self))
         return "a file descriptor";
-    if (find_foreign(self) != 0)
-        return "its mappings cannot be read";
-    size_t foreign = self->written_count;
-    for (size_t i = 0; i < foreign; i++)
-        if (touches_snapshot(self, self->written[i].start,
-                             self->written[i].end - self->written[i].start))
-            return "a mapping of the snapshot was replaced";
+    bool foreign = self->pages_found != self->pages_mapped;
+    if (self->verify)
+        verify_mappings(self, foreign);
     self->phases.check = (at = now()) - began;
     began = at;
-    if (find_written(self) != 0)
+    if (find_written(self, foreign) != 0)
         return "its pages cannot be read";
     self->phases.scan = (at = now()) - began;
     began = at;
     if ((why = restore_written(self)) != NULL)
         return why;
-    if (foreign > 0) {
+    if (foreign) {
         if ((why = remove_foreign(self)) != NULL)
             return why;
         if (find_foreign(self) != 0 || self->written_count > 0)
             return "a mapping is left";
-        if (find_written(self) != 0)
+        if (find_written(self, false) != 0)
             return "its pages cannot be read";
         if ((why = restore_written(self)) != NULL)
             return why;
+        if (pages_of(self, NULL) != (long)self->pages_mapped)
+            return "a mapping of the snapshot is gone";
     }
-    if (pages_of(self, NULL) != (long)self->pages_mapped)
-        return "a mapping of the snapshot is gone";
-    if (!fixed_as_before(self))
-        return "a mapping of the kernel's was changed";
     self->phases.restore = (at = now()) - began;
     began = at;
     if (protect_cold(self) != 0)
@@ -1375,8 +1426,22 @@ static int list_segments(Executor *self)
     return 0;
 }
 
-/* Copies a region that was forked from the tracer's. A page is the image's if the tracer has not
- * written it since, and if the executor has not: what it writes is its own alone. */
+enum source { READ, INHERITED, EMPTY };
+
+/* Where a page of a fresh executor comes from, by its entry in the pagemap. `in_image`: the tracer
+ * has not written it since settle(). It is still that page if the executor has not written it, too:
+ * what it writes is its own alone. */
+static enum source source_of(uint64_t entry, bool anonymous, bool in_image)
+{
+    bool present = entry >> 63 & 1, swapped = entry >> 62 & 1, exclusive = entry >> 56 & 1;
+    if (swapped || (present && exclusive))
+        return READ;
+    if (!present && anonymous)
+        return EMPTY;
+    return in_image ? INHERITED : READ;
+}
+
+/* Copies of a region what the image does not hold, and notes what it does. */
 static int copy_inherited(Executor *self, const Region *region, Transfer *transfer)
 {
     size_t pages = (region->end - region->start) / PAGE;
@@ -1403,23 +1468,13 @@ static int copy_inherited(Executor *self, const Region *region, Transfer *transf
                            (ssize_t)(pages * sizeof *entries))
         result = -1;
     for (size_t i = 0, next; result == 0 && i < pages; i = next) {
-        enum { READ, INHERITED, EMPTY } from = READ, other = READ;
+        enum source source = source_of(entries[i], region->anonymous, in_image[i]);
         for (next = i; next < pages; next++) {
-            bool present = entries[next] >> 63 & 1, swapped = entries[next] >> 62 & 1;
-            bool exclusive = entries[next] >> 56 & 1;
-            if (swapped || (present && exclusive))
-                other = READ;
-            else if (!present && region->anonymous)
-                other = EMPTY;
-            else
-                other = in_image[next] ? INHERITED : READ;
-            in_image[next] = other == INHERITED;
-            if (next == i)
-                from = other;
-            else if (other != from)
+            if (source_of(entries[next], region->anonymous, in_image[next]) != source)
                 break;
+            in_image[next] = source == INHERITED;
         }
-        if (from == READ)
+        if (source == READ)
             result = transfer_add(transfer, region->copy + i * PAGE, region->start + i * PAGE,
                                   (next - i) * PAGE);
     }
@@ -1524,7 +1579,7 @@ static int take_over(Executor *self, int proc)
         abort();
     }
     self->pages_mapped = (unsigned long)pages_of(self, NULL);
-    if (find_written(self) != 0 || !fixed_as_before(self))
+    if (find_written(self, false) != 0 || !fixed_as_before(self))
         return -1;
     if (!fds_as_before(self)) {
         errno = EBADF;
@@ -1602,10 +1657,10 @@ extern const ptrdiff_t __rseq_offset __attribute__((weak));
 
 PyDoc_STRVAR(settle_doc,
 "settle(proc: int) -> None\n\n"
-"In the tracer, once, when it is warm and still dumpable: forks an image of its memory, which lives\n"
-"as long as its pid namespace, so that executors need hold no copies of what they inherit and cost\n"
-"little more than a fork to make. It can be left out. Children must close the descriptors that it\n"
-"opens, and all above 4, before they run a program.");
+"In the tracer, once, when it is warm and still dumpable: forks an image of its memory, which\n"
+"lives as long as its pid namespace, so that executors need hold no copies of what they inherit\n"
+"and cost little more than a fork to make. It can be left out. Children must close the descriptors\n"
+"that it opens, and all above 4, before they run a program.");
 
 static PyObject *settle(PyObject *module, PyObject *args)
 {
@@ -1725,7 +1780,7 @@ static PyObject *finish(Executor *self, enum how how, int value)
     self->phases.run = wall;
     self->runs++;
     if (self->spent == NULL) {
-        pages_of(self, &resident);
+        self->pages_found = (unsigned long)pages_of(self, &resident);
         self->stopped = true;
     } else {
         Py_BEGIN_ALLOW_THREADS
@@ -1789,8 +1844,8 @@ static PyObject *executor_step(Executor *self, PyObject *unused)
     struct signalfd_siginfo info;
     if (!is_running(self))
         return NULL;
-    while (read(self->signals, &info, sizeof info) > 0) {
-    }
+    if (read(self->signals, &info, sizeof info) < 0 && errno != EAGAIN) /* at most one is kept */
+        return lose(self);
     switch (follow(self, &how, &value)) {
     case GO_ON:
         Py_RETURN_NONE;

@@ -1,14 +1,17 @@
 /* The worker's inner loop: one child per run, by a raw clone, without touching the interpreter.
 
 `serve` here and in zygote.py do the same; this one is several times cheaper, because between runs
-it writes to no page that the children share: no Python code runs in the parent. Three more things
-make a clone cheap; each was measured (benchmarks/sandbox.py, docs/sandbox.md):
+it writes to no page that the children share: no Python code runs in the parent. More things make a
+clone cheap, and a rollback (_rollback.c); each was measured (benchmarks/sandbox.py, docs/sandbox.md):
 
 - Huge pages. The cost of a clone is the copying of page tables. From the first moment on (this
   file is preloaded), the interpreter's arenas lie in one aligned region and the C library's heap
   starts at an aligned address; `settle` turns both into huge pages.
 - Immortal objects. A reference count that changes is a page that is copied: all that exists when
   the worker is warm is made immortal (PEP 683), whose counts are never written.
+- Few mappings: a library takes two instead of five.
+- No gaps: what is free between the blocks in use is taken for good, so that a program's objects lie
+  together on few pages.
 - Everything that a child needs before its program is done here in a dozen system calls.
 
 Nothing of this is needed for safety: where no compiler was there at install time, zygote.py serves.
@@ -23,6 +26,7 @@ Nothing of this is needed for safety: where no compiler was there at install tim
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <link.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <poll.h>
@@ -31,6 +35,7 @@ Nothing of this is needed for safety: where no compiler was there at install tim
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -49,6 +54,7 @@ Nothing of this is needed for safety: where no compiler was there at install tim
 #define CLONE_PIDFD 0x1000
 #endif
 
+#define PAGE 4096ul
 #define HUGE_PAGE (2ul << 20)
 #define REGION (32ul << 20) /* address space only, most of it given back by settle() */
 #define MAX_CHILDREN 8      /* a run, its peer, the services */
@@ -58,7 +64,7 @@ Nothing of this is needed for safety: where no compiler was there at install tim
 /* --- memory: all that the children inherit in huge pages --------------------------------------- */
 
 static char *region, *region_top, *region_end;
-static char *heap_start;
+static char *heap_start, *heap_top; /* blocks in use lie between */
 static void *spare[64]; /* arenas that were freed again */
 static int spares;
 
@@ -125,6 +131,32 @@ collapse(char *start, char *end)
     }
 }
 
+/* Lets the kernel keep a library in two mappings instead of five: what is read or executed, and
+   what is written. A clone pays for each mapping, and so does a rollback's look at what was written.
+   It protects nobody that what these libraries need only read, or write no more, cannot be executed
+   or written: the programs to come may change all protections. */
+static int
+merge_mappings(struct dl_phdr_info *library, size_t Py_UNUSED(size), void *Py_UNUSED(context))
+{
+    if (library->dlpi_phdr == NULL || library->dlpi_addr == getauxval(AT_SYSINFO_EHDR)) {
+        return 0; /* the kernel's own */
+    }
+    for (int i = 0; i < library->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &library->dlpi_phdr[i];
+        uintptr_t start = (library->dlpi_addr + part->p_vaddr) & ~(PAGE - 1);
+        uintptr_t end = library->dlpi_addr + part->p_vaddr + part->p_memsz;
+        if (part->p_type == PT_LOAD && !(part->p_flags & PF_W)) {
+            end = (end + PAGE - 1) & ~(PAGE - 1);
+            mprotect((void *)start, end - start, PROT_READ | PROT_EXEC);
+        }
+        else if (part->p_type == PT_GNU_RELRO) {
+            end &= ~(PAGE - 1); /* as the loader rounds it */
+            mprotect((void *)start, end - start, PROT_READ | PROT_WRITE);
+        }
+    }
+    return 0;
+}
+
 typedef struct {
     PyObject **items;
     size_t count, room;
@@ -165,9 +197,43 @@ visit_all(PyObject *object, Stack *stack)
     }
 }
 
+#define POOL (16ul << 10) /* of the interpreter's allocator, aligned */
+#define SMALL 512          /* larger blocks are the C library's */
+
+/* Takes what is free between the blocks in use, for ever: it is scattered over hundreds of pages,
+   each of which would be copied or restored when a program gets some of it. Programs then begin
+   with empty pools, and above all else on the heap. */
+static void
+fill_gaps(void)
+{
+    for (size_t size = 16; size <= SMALL; size += 16) {
+        for (int i = 0; i < 10000; i++) { /* more would not be gaps */
+            char *block = PyObject_Malloc(size);
+            if (block < region || block >= region_end) {
+                PyObject_Free(block); /* another allocator's */
+                break;
+            }
+            if (*(unsigned *)((uintptr_t)block & ~(POOL - 1)) == 1) { /* blocks in use */
+                PyObject_Free(block);
+                break;
+            }
+        }
+    }
+    char *volatile room = malloc(1 << 20); /* so that a small program need not map more */
+    heap_top = room;
+    free(room);
+    for (size_t size = 1 << 19; size >= 24; size -= size > 2048 ? size / 2 : 16) {
+        char *block;
+        while ((block = malloc(size)) != NULL && block < heap_top) {
+        }
+        free(block);
+    }
+}
+
 PyDoc_STRVAR(settle_doc,
 "settle(objects)\n--\n\n"
-"Makes `objects` and all that they refer to immortal, and the memory they lie in huge pages.\n\n"
+"Makes `objects` and all that they refer to immortal, the memory they lie in huge pages, and the\n"
+"mappings fewer.\n\n"
 "To be called once, last, with gc.get_objects().");
 
 static PyObject *
@@ -192,20 +258,20 @@ settle(PyObject *Py_UNUSED(module), PyObject *objects)
         }
     }
     munmap(stack.items, stack.room * sizeof(PyObject *));
-    free(malloc(1 << 20)); /* room, so that a small program need not map more */
+    fill_gaps();
     if (region != NULL) {
-        char *used = (char *)(((uintptr_t)region_top + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+        char *used = (char *)((uintptr_t)region_top & ~(HUGE_PAGE - 1));
         collapse(region, used);
-        used += HUGE_PAGE; /* room here, too */
+        used = region_top + HUGE_PAGE; /* room here, too */
         if (used < region_end) {
             munmap(used, region_end - used); /* it would count as a program's memory */
             region_end = used;
         }
     }
     if (heap_start != NULL) {
-        char *end = sbrk(0);
-        collapse(heap_start, heap_start + ((end - heap_start) & ~(HUGE_PAGE - 1)));
+        collapse(heap_start, heap_start + ((heap_top - heap_start) & ~(HUGE_PAGE - 1)));
     }
+    dl_iterate_phdr(merge_mappings, NULL);
     Py_RETURN_NONE;
 }
 

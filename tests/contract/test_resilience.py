@@ -45,6 +45,16 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
+def is_image(pid: int) -> bool:
+    """Tells whether this is the image of a guest's memory, the one process deaf to SIGTERM."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    lines = (line.split()[1] for line in text.splitlines() if line.startswith("SigBlk:"))
+    return bool(int(next(lines, "0"), 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def process_of(worker: Worker, kind: str) -> int | None:
     """Returns nsjail's process, the guest's in it, or the program's that runs; None: not there."""
     nsjail = worker.process.pid
@@ -53,7 +63,7 @@ def process_of(worker: Worker, kind: str) -> int | None:
         return nsjail
     if kind == "guest" or guest is None:
         return guest
-    inside = children_of(guest)  # the compiler and the tester among them
+    inside = [p for p in children_of(guest) if not is_image(p)]  # services among them
     return inside[-1] if worker.actives and len(inside) > len(worker.services) else None
 
 

@@ -100,10 +100,10 @@ class Counter(pufferlib.PufferEnv):
         return tickets, np.array([one[2] for one in due], np.float32), np.ones(len(due), bool)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"steps": torch.from_numpy(self.steps.copy()), "moves": self.moves}
+        return {"steps": self.steps.copy(), "moves": self.moves}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.steps[:] = state["steps"].numpy()
+        self.steps[:] = state["steps"]
         self.moves = state["moves"]
 
     def close(self) -> None:

@@ -151,3 +151,31 @@ def test_continuous_actions() -> None:
     again, entropies = evaluate_actions(logits, actions)
     assert torch.allclose(again, wanted)
     assert torch.allclose(entropies, logits.entropy().sum(1))
+
+
+def test_gradients_are_those_of_autograd() -> None:
+    logits = torch.randn(20, 7, dtype=torch.float32)
+    actions = torch.randint(7, (20,))
+    weights = torch.randn(2, 20)
+    gradients = []
+    for ours in (True, False):
+        leaf = logits.clone().requires_grad_()
+        if ours:
+            logprobs, entropies = evaluate_actions(leaf, actions)
+        else:
+            truth = Categorical(logits=leaf)
+            logprobs, entropies = truth.log_prob(actions), truth.entropy()
+        (weights[0] * logprobs + weights[1] * entropies).sum().backward()  # type: ignore[no-untyped-call]
+        gradients.append(leaf.grad)
+    assert torch.allclose(*gradients, atol=1e-6)  # type: ignore[arg-type]
+
+
+def test_gradients_of_masked_logits_are_finite() -> None:
+    leaf = torch.randn(50, 7).requires_grad_()
+    mask = torch.rand(50, 7) > 0.5
+    mask[:, 0] = True
+    logprobs, entropies = evaluate_actions(mask_logits(leaf, mask), torch.zeros(50, dtype=torch.long))
+    (logprobs + entropies).sum().backward()  # type: ignore[no-untyped-call]
+    assert leaf.grad is not None
+    assert leaf.grad.isfinite().all()
+    assert not leaf.grad[~mask].any()

@@ -76,6 +76,24 @@ def test_it_takes_segments_and_learns(model: Any) -> None:
     assert all(weight.grad is not None for weight in model.parameters())
 
 
+def test_an_episodes_steps_are_one_pass(model: Any) -> None:
+    policy = CausalLM(env(), model)
+    rows = observe(
+        ([2, 3], []), ([2, 3], [4]), ([2, 3], [4, 9]), ([2], [4]), ([2, 3], [5]), ([], []),
+        ([], [7]), ([2, 3], [4, 9, 8]), ([2, 3], [4]), ([2, 3], [4]),
+    )  # fmt: skip
+    read: list[int] = []
+    model.register_forward_pre_hook(
+        lambda _, args, kwargs: read.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+    logits, values = policy(rows)
+    assert read == [7]
+    for row, logit, value in zip(rows, logits, values, strict=True):
+        alone, worth = policy(row[None])
+        torch.testing.assert_close(logit, alone[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(value, worth[0], rtol=1e-4, atol=1e-5)
+
+
 def test_ids_beyond_the_model_are_refused(model: Any) -> None:
     with pytest.raises(ValueError, match=r"token_ids must be in 0\.\.63"):
         CausalLM(env(), model, [64] * TOKENS)
@@ -89,6 +107,9 @@ def test_the_tokenizer_may_know_the_models_ids(model: Any) -> None:
     assert CausalLM(one, model).token_ids.tolist() == one.tokenizer.model_ids
 
 
-def test_transformers_is_imported_where_it_is_used_only() -> None:
-    script = "import sys, coding_envs_trainer.policies; assert 'transformers' not in sys.modules"
+def test_importing_the_policies_loads_neither_transformers_nor_the_compiler() -> None:
+    script = (
+        "import sys, coding_envs_trainer.policies\n"
+        "assert not {'transformers', 'torch._dynamo'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)

@@ -184,8 +184,29 @@ def test_a_transformer_remembers_the_last_steps_where_the_cache_is_full() -> Non
     observations = observe(FLAT, 3, 11)
     none = starting("none", 3, 11)
     _, values, _ = roll(policy, observations, none, policy.initial_state(3))
+    _, worth = policy(observations, {})
+    torch.testing.assert_close(worth, values, rtol=0, atol=1e-4)
     _, worth = policy(observations[:, 7:], {})
     torch.testing.assert_close(worth[:, -1], values[:, -1], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("cls", [LSTM, Transformer])
+def test_a_step_that_is_looked_at_twice_is_one_step(cls: Any) -> None:
+    # The trainer does so: once for the value that ends a segment, once as the first of the next.
+    policy = lively(cls(FLAT, hidden_size=16))
+    observations, starts = observe(FLAT, 3, 5), starting("random", 3, 5)
+    _, once, _ = roll(policy, observations, starts, policy.initial_state(3))
+    held: dict[str, Any] = dict(policy.initial_state(3))
+    for t in range(5):
+        held["starts"] = starts[:, t]
+        policy.forward_eval(observations[:, t], dict(held))
+        _, values = policy.forward_eval(observations[:, t], held)
+        torch.testing.assert_close(values[:, 0], once[:, t])
+
+
+def test_a_transformer_says_that_it_needs_a_cache() -> None:
+    with pytest.raises(ValueError, match="initial_state"):
+        Transformer(FLAT).forward_eval(observe(FLAT, 2), {"lstm_h": None})
 
 
 def test_a_transformer_does_not_see_what_comes_or_another_episode() -> None:
@@ -254,6 +275,44 @@ def test_autocast_to_bfloat16(cls: Any, env: Any) -> None:
     assert values.isfinite().all()
     for one in (trained, logits):
         torch.testing.assert_close(one.float(), wanted, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("cls", [LSTM, Transformer])
+@pytest.mark.parametrize("env", [FLAT, CODING], ids=["flat", "coding"])
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_what_the_cpu_gives(cls: Any, env: Any) -> None:
+    policy = lively(cls(env, hidden_size=32))
+    observations, starts = observe(env, 7, 12), starting("random", 7, 12)
+    wanted, worth = policy(observations, {"starts": starts})
+    policy.cuda()
+    observations, starts = observations.cuda(), starts.cuda()
+    trained, values = policy(observations, {"starts": starts})
+    logits, _, _ = roll(policy, observations, starts, policy.initial_state(7, "cuda"))
+    for found in (trained, logits):
+        torch.testing.assert_close(found.cpu(), wanted, rtol=0, atol=1e-3)
+    torch.testing.assert_close(values.cpu(), worth, rtol=0, atol=1e-3)
+    values.sum().backward()
+    with torch.autocast("cuda", torch.bfloat16):
+        half, _ = policy(observations, {"starts": starts})
+    assert half.isfinite().all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cls", "graphs"), [(MLP, 1), (Transformer, 1), (LSTM, 3)])
+@pytest.mark.filterwarnings("default")
+def test_compiling_breaks_graphs_where_it_must_only(cls: Any, graphs: int) -> None:
+    from torch._dynamo.utils import counters
+
+    counters.clear()
+    torch.compiler.reset()
+    policy = cls(FLAT, hidden_size=16)
+    compiled = torch.compile(policy, backend="eager")
+    for _ in range(3):  # other episodes are no other graph
+        observations, starts = observe(FLAT, 4, 8), starting("random", 4, 8)
+        found, _ = compiled(observations, {"starts": starts})
+        torch.testing.assert_close(found, policy(observations, {"starts": starts})[0])
+    assert counters["stats"]["unique_graphs"] == graphs
 
 
 @pytest.mark.parametrize("cls", [LSTM, Transformer])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def environment_state(vecenv: Any) -> list[Any] | None:
     environments = _environments(vecenv)
     if not all(callable(getattr(env, "state_dict", None)) for env in environments):
         return None
-    return [env.state_dict() for env in environments]
+    return [_replaced(env.state_dict(), np.ndarray, torch.from_numpy) for env in environments]
 
 
 def load_environment_state(vecenv: Any, states: list[Any]) -> bool:
@@ -135,5 +135,17 @@ def load_environment_state(vecenv: Any, states: list[Any]) -> bool:
     ):
         return False
     for env, state in zip(environments, states, strict=True):
-        env.load_state_dict(state)
+        env.load_state_dict(_replaced(state, torch.Tensor, torch.Tensor.numpy))
     return True
+
+
+def _replaced(state: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
+    """Returns a state with all values of a kind converted.
+
+    Environments know arrays, not tensors; files that hold no code know tensors, not arrays.
+    """
+    if isinstance(state, Mapping):
+        return {key: _replaced(value, kind, convert) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return [_replaced(value, kind, convert) for value in state]
+    return convert(state) if isinstance(state, kind) else state

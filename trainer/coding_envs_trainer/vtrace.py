@@ -24,7 +24,8 @@ from torch import Tensor
 
 from coding_envs.errors import InvalidValueError
 
-from .kernels import cpu
+from .kernels import cpu, cuda
+from .kernels.job import job_of
 
 __all__ = ["BACKENDS", "advantages", "path", "reference"]
 
@@ -32,7 +33,6 @@ BACKENDS = ("auto", "kernel", "torch")
 _BYTES = (torch.bool, torch.uint8)
 
 
-@torch.no_grad()
 def advantages(
     values: Tensor,
     rewards: Tensor,
@@ -76,6 +76,7 @@ def advantages(
         not there.
     """
     segments, horizon = _checked(values, rewards, terminals, importance)
+    given = [tensor for tensor in (out, priorities, returns) if tensor is not None]
     if out is None:
         out = torch.empty((segments, horizon), dtype=torch.float32, device=values.device)
     else:
@@ -97,19 +98,19 @@ def advantages(
 
     values, rewards, terminals = _rows(values), _rows(rewards), _rows(terminals)
     importance = None if importance is None else _rows(importance)
-    inputs = [values, rewards, terminals] + ([] if importance is None else [importance])
     # What the kernel writes, if that is not where it has to go in the end.
-    to = _writable(out, inputs)
-    to_returns = None if returns is None else _writable(returns, [*inputs, to])
-    to_priorities = _writable(priorities, [*inputs, to])
-    settings = (gamma, gamma * gae_lambda, rho_clip, c_clip)
-    threads = min(torch.get_num_threads(), max(1, segments * horizon // cpu.STEPS_PER_THREAD))
-    kernel.advantages(
-        values, rewards, terminals, importance, to, to_returns, to_priorities, settings,
-        threads=threads,
-    )  # fmt: skip
+    to, to_priorities, to_returns = out, priorities, returns
+    if given:
+        inputs = (values, rewards, terminals, importance)
+        taken = [_extent(tensor, horizon + 1) for tensor in inputs if tensor is not None]
+        to, to_priorities = _writable(out, taken), _writable(priorities, taken)
+        to_returns = None if returns is None else _writable(returns, taken)
+    settings = (gamma, gae_lambda, rho_clip, c_clip)
+    kernel.run(
+        job_of(values, rewards, terminals, importance, to, to_returns, to_priorities, settings)
+    )
     for written, wanted in ((to, out), (to_priorities, priorities), (to_returns, returns)):
-        if wanted is not None and written is not None and written is not wanted:
+        if written is not wanted and written is not None and wanted is not None:
             wanted.copy_(written)
     return out, priorities
 
@@ -146,23 +147,26 @@ def reference(
 
 def path() -> str:
     """Returns which path runs on the CPU and on CUDA, and why, in one line."""
-    kernel = cpu.load()
-    if isinstance(kernel, str):
-        on_cpu = f"torch: compiled kernel {kernel}"
-    else:
-        threads = torch.get_num_threads()
-        plural = "" if threads == 1 else "s"
-        on_cpu = f"compiled kernel ({kernel.instruction_sets[0]}, {threads} thread{plural})"
-    return f"cpu: {on_cpu}"
+    on_cpu = cpu.load()
+    if isinstance(on_cpu, str):
+        on_cpu = f"torch: compiled kernel {on_cpu}"
+    on_cuda = cuda.missing() or cuda.load(torch.cuda.current_device())
+    return f"cpu: {on_cpu}; cuda: {on_cuda}"
 
 
-def _kernel(device: torch.device, backend: str) -> cpu.CpuKernel | None:
+def _kernel(device: torch.device, backend: str) -> cpu.CpuKernel | cuda.CudaKernel | None:
     """Returns the kernel for a device; None: torch does it."""
     if backend not in BACKENDS:
         raise InvalidValueError(f"backend: one of {', '.join(BACKENDS)} wanted, got {backend!r}")
     if backend == "torch":
         return None
-    found = cpu.load() if device.type == "cpu" else f"there is none for {device.type}"
+    found: cpu.CpuKernel | cuda.CudaKernel | str
+    if device.type == "cpu":
+        found = cpu.load()
+    elif device.type == "cuda":
+        found = cuda.load(device.index)
+    else:
+        found = f"not there for {device.type}"
     if not isinstance(found, str):
         return found
     if backend == "kernel":
@@ -208,27 +212,33 @@ def _rows(tensor: Tensor) -> Tensor:
     return tensor if tensor.stride(1) == 1 else tensor.contiguous()
 
 
-def _writable(tensor: Tensor, others: list[Tensor]) -> Tensor:
+def _writable(tensor: Tensor, taken: list[tuple[int, int]]) -> Tensor:
     """Returns the tensor, or a new one where the kernel cannot write into it.
 
-    It can where no element lies at two places and none of what it reads or writes lies there too.
+    It can where no element lies at two places, and nothing that it reads or writes lies there too:
+    `taken` is where that is, and gets what is returned.
     """
-    if tensor.is_contiguous() or (
-        tensor.dim() == 2 and tensor.stride(1) == 1 and tensor.stride(0) >= tensor.shape[1]
-    ):
-        begin, end = _extent(tensor)
-        if all(begin >= other_end or end <= other for other, other_end in map(_extent, others)):
-            return tensor
-    return torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+    rows = tensor.dim() == 2
+    width = tensor.shape[1] if rows else 1
+    begin, end = _extent(tensor, width)
+    fits = (tensor.stride(1) == 1 and tensor.stride(0) >= width) if rows else tensor.stride(0) == 1
+    if not fits or any(begin < other_end and other < end for other, other_end in taken):
+        tensor = torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+        begin, end = _extent(tensor, width)
+    taken.append((begin, end))
+    return tensor
 
 
-def _extent(tensor: Tensor) -> tuple[int, int]:
-    """Returns the addresses of a tensor's first byte, and of the first behind it."""
+def _extent(tensor: Tensor, width: int) -> tuple[int, int]:
+    """Returns the addresses of the first byte, and of one behind the last, of rows of `width`.
+
+    No element has more than four bytes.
+    """
     begin = tensor.data_ptr()
-    last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
-    return begin, begin + (last + 1) * tensor.element_size()
+    return begin, begin + 4 * ((tensor.shape[0] - 1) * tensor.stride(0) + width)
 
 
+@torch.no_grad()
 def _with_torch(
     values: Tensor,
     rewards: Tensor,

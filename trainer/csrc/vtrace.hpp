@@ -20,9 +20,31 @@ namespace vtrace {
 
 struct Settings {
   float gamma;
-  float decay;  // gamma * lambda
+  float lambda;
   float rho_clip;
   float c_clip;
+};
+
+// Strides are from row to row, in elements; along a row elements are neighbours.
+struct Job {
+  const float* values;      // [segments, horizon + 1]
+  const float* rewards;     // [segments, horizon]
+  const void* terminals;    // [segments, horizon], float or one byte each
+  const float* importance;  // [segments, horizon], or null: all ones
+  float* advantages;        // [segments, horizon]
+  float* returns;           // [segments, horizon], or null: not wanted
+  float* priorities;        // [segments]
+  long long values_stride;
+  long long rewards_stride;
+  long long terminals_stride;
+  long long importance_stride;
+  long long advantages_stride;
+  long long returns_stride;
+  long long segments;
+  long long horizon;
+  bool terminals_are_bytes;
+  bool past_the_cache;  // CPU: what is written need not be kept in the cache
+  Settings settings;
 };
 
 // A_t = offset + slope * A_{t+1}. Number is a float, or a vector of floats: as many steps.
@@ -42,11 +64,10 @@ VTRACE_INLINE Number capped(Number x, float cap) {
 template <class Number>
 VTRACE_INLINE Linear<Number> step(Number value, Number next_value, Number reward, Number terminal,
                                   Number importance, const Settings& settings) {
-  const Number goes_on = 1.0f - terminal;
+  const Number discount = settings.gamma - settings.gamma * terminal;
   const Number rho = capped(importance, settings.rho_clip);
   const Number c = capped(importance, settings.c_clip);
-  return {rho * (reward + settings.gamma * goes_on * next_value - value),
-          settings.decay * goes_on * c};
+  return {rho * (reward + discount * next_value - value), settings.lambda * discount * c};
 }
 
 // What leads from A after `later` to A before `earlier`.

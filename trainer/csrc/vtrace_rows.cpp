@@ -32,8 +32,8 @@ constexpr int WIDEST = 8;
 constexpr int WIDEST = 4;
 #endif
 
-// How far ahead memory is fetched into the cache, in steps.
-constexpr int64_t AHEAD = 256;
+// How far ahead memory is fetched into the cache, in steps; arrays that are in it are not fetched.
+constexpr int64_t AHEAD = 512;
 
 template <int LANES>
 struct Vector {
@@ -134,6 +134,17 @@ inline Linear<Floats<LANES>> scanned(Linear<Floats<LANES>> groups) {
   }
 }
 
+// Each of the first four lanes becomes the sum of those at its place in all groups.
+template <int LANES, int BY = LANES / 2>
+inline Floats<LANES> folded(Floats<LANES> v) {
+  if constexpr (BY < 4) {
+    return v;
+  } else {
+    constexpr auto LANE = std::make_integer_sequence<int, LANES>{};
+    return folded<LANES, BY / 2>(v + shifted<BY>(v, Floats<LANES>{}, LANE));
+  }
+}
+
 template <int LANES>
 inline Floats<LANES> magnitude(Floats<LANES> v) {
   return (Floats<LANES>)((Ints<LANES>)v & 0x7fffffff);
@@ -145,7 +156,7 @@ inline void fetch(const void* from) {
 }
 
 // Four rows, or one row four times over: then row_step is 0. horizon >= LANES.
-template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS, bool PAST_THE_CACHE>
+template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS, bool FETCH, bool BYPASS>
 inline void scan_tile(const Job& job, int64_t row, int64_t row_step) {
   using V = Floats<LANES>;
   constexpr auto LANE = std::make_integer_sequence<int, LANES>{};
@@ -171,10 +182,12 @@ inline void scan_tile(const Job& job, int64_t row, int64_t row_step) {
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
       const float* const value = values + r * values_stride + t;
-      fetch(value + ahead * values_stride);
-      fetch(rewards + (ahead + r) * rewards_stride + t);
-      fetch(terminals + (ahead + r) * terminals_stride + t);
-      if constexpr (IMPORTANCE) fetch(importance + (ahead + r) * importance_stride + t);
+      if constexpr (FETCH) {
+        fetch(value + ahead * values_stride);
+        fetch(rewards + (ahead + r) * rewards_stride + t);
+        fetch(terminals + (ahead + r) * terminals_stride + t);
+        if constexpr (IMPORTANCE) fetch(importance + (ahead + r) * importance_stride + t);
+      }
       const V weight = IMPORTANCE ? load<V>(importance + r * importance_stride + t) : V{} + 1.0f;
       const auto steps = step(load<V>(value), load<V>(value + 1),
                               load<V>(rewards + r * rewards_stride + t),
@@ -213,7 +226,7 @@ inline void scan_tile(const Job& job, int64_t row, int64_t row_step) {
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
       float* const to = advantages + r * advantages_stride + t;
-      if constexpr (PAST_THE_CACHE) {
+      if constexpr (BYPASS) {
         store_past_the_cache(to, a[r]);
       } else {
         store(to, a[r]);
@@ -235,37 +248,37 @@ inline void scan_tile(const Job& job, int64_t row, int64_t row_step) {
     for (int lane = 0; lane < LANES; ++lane) handed_on[lane] = advantages[lane % 4 * advantages_stride + t];
   }
   for (t -= LANES; t >= 0; t -= LANES) handed_on = block(t, handed_on, 0);
-  for (int r = 0; r < (row_step == 0 ? 1 : 4); ++r) {
-    float priority = 0.0f;
-    for (int lane = r; lane < LANES; lane += 4) priority += sum[lane];
-    job.priorities[row + r] = priority;
-  }
+  const V priorities = folded<LANES>(sum);
+  __builtin_memcpy(job.priorities + row, &priorities, (row_step == 0 ? 1 : 4) * sizeof(float));
 }
 
-template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS, bool PAST_THE_CACHE>
-void scan_tiles(const Job& job, int64_t first, int64_t last) {
+template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS, bool FETCH, bool BYPASS>
+void scan_tiles(const Job& asked, int64_t first, int64_t last) {
+  // A copy of its own: the compiler sees that no store changes it, and keeps it in registers.
+  const Job job = asked;
   int64_t row = first;
   for (; row + 4 <= last; row += 4) {
-    scan_tile<LANES, Terminal, IMPORTANCE, RETURNS, PAST_THE_CACHE>(job, row, 1);
+    scan_tile<LANES, Terminal, IMPORTANCE, RETURNS, FETCH, BYPASS>(job, row, 1);
   }
   for (; row < last; ++row) {
-    scan_tile<LANES, Terminal, IMPORTANCE, RETURNS, PAST_THE_CACHE>(job, row, 0);
+    scan_tile<LANES, Terminal, IMPORTANCE, RETURNS, FETCH, BYPASS>(job, row, 0);
   }
 #ifdef __SSE2__
-  if constexpr (PAST_THE_CACHE) _mm_sfence();
+  if constexpr (BYPASS) _mm_sfence();
 #endif
 }
 
 template <int LANES, class Terminal, bool IMPORTANCE, bool RETURNS>
 void scan_rows(const Job& job, int64_t first, int64_t last) {
-  // A streaming store wants an aligned address, and none of its block written twice.
-  if constexpr (!RETURNS) {
-    if (job.past_the_cache && job.horizon % LANES == 0 && job.advantages_stride % LANES == 0 &&
-        reinterpret_cast<uintptr_t>(job.advantages) % sizeof(Floats<LANES>) == 0) {
-      return scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, true>(job, first, last);
-    }
+  if (!job.past_the_cache) {
+    return scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, false, false>(job, first, last);
   }
-  scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, false>(job, first, last);
+  // A store that bypasses the cache wants an aligned address, and none of its block written twice.
+  if (job.horizon % LANES == 0 && job.advantages_stride % LANES == 0 &&
+      reinterpret_cast<uintptr_t>(job.advantages) % sizeof(Floats<LANES>) == 0) {
+    return scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, true, true>(job, first, last);
+  }
+  scan_tiles<LANES, Terminal, IMPORTANCE, RETURNS, true, false>(job, first, last);
 }
 
 // Rows shorter than a vector.

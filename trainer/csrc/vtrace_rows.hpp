@@ -8,28 +8,6 @@
 
 namespace vtrace {
 
-// Strides are from row to row, in elements; along a row elements are neighbours.
-struct Job {
-  const float* values;      // [segments, horizon + 1]
-  const float* rewards;     // [segments, horizon]
-  const void* terminals;    // [segments, horizon], float or one byte each
-  const float* importance;  // [segments, horizon], or null: all ones
-  float* advantages;        // [segments, horizon]
-  float* returns;           // [segments, horizon], or null: not wanted
-  float* priorities;        // [segments]
-  int64_t values_stride;
-  int64_t rewards_stride;
-  int64_t terminals_stride;
-  int64_t importance_stride;
-  int64_t advantages_stride;
-  int64_t returns_stride;
-  int64_t segments;
-  int64_t horizon;
-  bool terminals_are_bytes;
-  bool past_the_cache;  // what is written need not be kept in the cache
-  Settings settings;
-};
-
 // Does the rows [first, last) of a job.
 using Rows = void (*)(const Job& job, int64_t first, int64_t last);
 

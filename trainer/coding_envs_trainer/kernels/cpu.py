@@ -12,39 +12,12 @@ import torch
 from torch import Tensor
 
 from . import build
+from .job import Job
 
 __all__ = ["STEPS_PER_THREAD", "CpuKernel", "load"]
 
-# Below this many steps a thread costs more than it saves: it takes some 20 us to start.
+# With less than this many steps a thread costs more than it saves (docs/vtrace.md).
 STEPS_PER_THREAD = 131_072
-
-
-class _Job(ctypes.Structure):
-    """`vtrace::Job` of csrc/vtrace_rows.hpp."""
-
-    _fields_ = [
-        ("values", ctypes.c_void_p),
-        ("rewards", ctypes.c_void_p),
-        ("terminals", ctypes.c_void_p),
-        ("importance", ctypes.c_void_p),
-        ("advantages", ctypes.c_void_p),
-        ("returns", ctypes.c_void_p),
-        ("priorities", ctypes.c_void_p),
-        ("values_stride", ctypes.c_int64),
-        ("rewards_stride", ctypes.c_int64),
-        ("terminals_stride", ctypes.c_int64),
-        ("importance_stride", ctypes.c_int64),
-        ("advantages_stride", ctypes.c_int64),
-        ("returns_stride", ctypes.c_int64),
-        ("segments", ctypes.c_int64),
-        ("horizon", ctypes.c_int64),
-        ("terminals_are_bytes", ctypes.c_bool),
-        ("past_the_cache", ctypes.c_bool),
-        ("gamma", ctypes.c_float),
-        ("decay", ctypes.c_float),
-        ("rho_clip", ctypes.c_float),
-        ("c_clip", ctypes.c_float),
-    ]
 
 
 class CpuKernel:
@@ -57,62 +30,39 @@ class CpuKernel:
     def __init__(self, library: ctypes.CDLL) -> None:
         library.vtrace_instruction_sets.restype = ctypes.c_char_p
         library.vtrace_advantages.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p]
-        library.vtrace_stream.argtypes = [ctypes.c_void_p] * 5 + [
-            ctypes.c_int64,
-            ctypes.c_int,
-            ctypes.c_int,
-        ]
+        numbers = (ctypes.c_int64, ctypes.c_int, ctypes.c_int)
+        library.vtrace_stream.argtypes = [*[ctypes.c_void_p] * 5, *numbers]
         self._library = library
         names: bytes = library.vtrace_instruction_sets()
         self.instruction_sets = tuple(names.decode().split())
-        self.cache_bytes = _last_cache_bytes()
+        self._cache_bytes = _last_cache_bytes()
 
-    def advantages(
+    def __str__(self) -> str:
+        threads = torch.get_num_threads()
+        plural = "" if threads == 1 else "s"
+        return f"compiled kernel ({self.instruction_sets[0]}, {threads} thread{plural})"
+
+    def run(
         self,
-        values: Tensor,
-        rewards: Tensor,
-        terminals: Tensor,
-        importance: Tensor | None,
-        advantages: Tensor,
-        returns: Tensor | None,
-        priorities: Tensor,
-        settings: tuple[float, float, float, float],
+        job: Job,
         *,
-        threads: int = 1,
+        threads: int | None = None,
         instruction_set: str = "",
         past_the_cache: bool | None = None,
     ) -> None:
-        """Writes advantages, returns and priorities; `vtrace.advantages` has checked the tensors.
+        """Writes what the job wants.
 
-        `settings` are gamma, gamma * lambda, rho_clip, c_clip. At most `threads` threads work; they
-        give the same bits as one. `instruction_set` is one of `instruction_sets`, empty for the
-        first. What is written bypasses the caches where `past_the_cache`; None: where all arrays
-        together are larger than the last cache.
+        At most `threads` threads work; they give the same bits as one. None: as many as PyTorch
+        uses, where they pay. `instruction_set` is one of `instruction_sets`, empty for the first.
+        What is written bypasses the caches where `past_the_cache`; None: where all arrays together
+        are larger than the last cache.
         """
-        segments, horizon = rewards.shape
-        steps = segments * horizon
+        steps = job.segments * job.horizon
+        if threads is None:
+            threads = min(torch.get_num_threads(), max(1, steps // STEPS_PER_THREAD))
         if past_the_cache is None:
-            past_the_cache = 5 * 4 * steps > self.cache_bytes
-        job = _Job(
-            values.data_ptr(),
-            rewards.data_ptr(),
-            terminals.data_ptr(),
-            None if importance is None else importance.data_ptr(),
-            advantages.data_ptr(),
-            None if returns is None else returns.data_ptr(),
-            priorities.data_ptr(),
-            values.stride(0),
-            rewards.stride(0),
-            terminals.stride(0),
-            0 if importance is None else importance.stride(0),
-            advantages.stride(0),
-            0 if returns is None else returns.stride(0),
-            segments,
-            horizon,
-            terminals.dtype in (torch.bool, torch.uint8),
-            past_the_cache,
-            *settings,
-        )
+            past_the_cache = 5 * 4 * steps > self._cache_bytes
+        job.past_the_cache = past_the_cache
         if self._library.vtrace_advantages(ctypes.byref(job), threads, instruction_set.encode()):
             raise ValueError(f"instruction_set: one of {self.instruction_sets} wanted")
 
@@ -129,17 +79,17 @@ class CpuKernel:
 @cache
 def load(path: Path = build.LIBRARY) -> CpuKernel | str:
     """Returns the kernel, or why there is none."""
-    remedy = "python -m coding_envs_trainer.kernels.build"
+    remedy = "run python -m coding_envs_trainer.kernels.build"
     if not path.exists():
-        return f"not built (no C++ compiler at install?); run {remedy}"
+        return f"not built (no C++ compiler at install?); {remedy}"
     try:
         library = ctypes.CDLL(str(path))
         library.vtrace_fingerprint.restype = ctypes.c_char_p
         made_from: bytes = library.vtrace_fingerprint()
     except (OSError, AttributeError) as error:
-        return f"not loaded ({error}); run {remedy}"
+        return f"not loaded ({error}); {remedy}"
     if made_from.decode() != build.fingerprint():
-        return f"built from other sources than these; run {remedy}"
+        return f"built from other sources than these; {remedy}"
     return CpuKernel(library)
 
 
@@ -149,4 +99,4 @@ def _last_cache_bytes() -> int:
         size = os.sysconf(name) if name in os.sysconf_names else 0
         if size > 0:
             return size
-    return 32 << 20
+    return 32 << 20  # not known here (most ARM processors): a common size

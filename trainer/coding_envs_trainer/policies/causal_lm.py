@@ -18,7 +18,9 @@ class CausalLM(nn.Module):
 
     Each row is the statement, then what is written of the program, without padding between them.
     The logits after the last token, those of the ids that actions write, are the policy's; a linear
-    head over the last hidden state gives the value.
+    head over the last hidden state gives the value. A row whose successor goes on writing the same
+    text is not read by itself: all steps of an episode in a segment are one pass over the last of
+    them. Keys and values are not kept between the steps of a rollout.
 
     Args:
       env: what to fit: `single_action_space`, `prompt_tokens` and `program_tokens` are read.
@@ -92,19 +94,36 @@ class CausalLM(nn.Module):
         """Returns logits [N, num_actions] and values [N, 1]."""
         observations = observations.reshape(-1, observations.shape[-1]).long()
         tokens = observations[:, :-1]
+        length = (
+            (tokens != PAD).sum(1).clamp(min=1)
+        )  # an empty text is read as one token of padding
+        read = self._last_of_each_text(tokens)  # (N,), False where the next row says it all
+        text = read.long().cumsum(0) - read.long()  # (N,), which of the rows read has it
+        tokens, end = tokens[read], length[read]
         there = tokens != PAD
-        # Padding to the left: the last token of every row then stands in the last column.
+        # Padding to the left: every text ends in the last column.
         order = there.long().argsort(stable=True, dim=1)
         tokens, there = tokens.gather(1, order), there.gather(1, order)
-        there[:, -1] = True  # of an empty row, so that there is something to attend to
+        there[:, -1] = True
+        back = end[text] - length  # (N,), columns from the last one to the row's own last token
         found = self.model(
             input_ids=self.token_ids[tokens],
             attention_mask=there.long(),
             position_ids=(there.cumsum(1) - 1).clamp(min=0),
             output_hidden_states=True,
-            logits_to_keep=1,
+            logits_to_keep=int(back.max()) + 1,
             use_cache=False,
         )
         written = self.token_ids[SUBMIT_ACTION + 1 : self.num_actions + 1]
-        logits = found.logits[:, -1].float()[:, written]
-        return logits, self.critic(found.hidden_states[-1][:, -1].float())
+        logits = found.logits[text, -1 - back][:, written].float()
+        hidden = found.hidden_states[-1][text, -1 - back]
+        return logits, self.critic(hidden.to(self.critic.weight.dtype))
+
+    def _last_of_each_text(self, tokens: Tensor) -> Tensor:
+        """Returns which rows the next one does not go on from, bool [N], of tokens [N, tokens]."""
+        same = tokens[:-1] == tokens[1:]
+        same[:, self.prompt_tokens :] |= tokens[:-1, self.prompt_tokens :] == PAD
+        last = tokens.new_ones(len(tokens), dtype=torch.bool)
+        # An empty text is no beginning of another: a token of padding stands for it.
+        last[:-1] = ~(same.all(1) & (tokens[:-1] != PAD).any(1))
+        return last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -20,8 +21,8 @@ class LSTM(Memory):
 
     In rollouts it is a cell; in training one call over all steps of all segments. Episodes that end
     inside segments cost nothing there: a segment is cut into its episodes' pieces, and all pieces
-    are packed, the longest first, so that each time step is one product over the pieces that are
-    still running. The results are those of the single steps.
+    run side by side, the longest first, so that each time step is one product over the pieces that
+    are still running. The results are those of the single steps.
 
     Args:
       env: what to fit.
@@ -94,7 +95,12 @@ class LSTM(Memory):
         rows, batch, horizon = self.segments(observations)
         hidden = self.encode(rows, state)
         starts = starts_of(state, batch, horizon, device=hidden.device)
-        hidden = self._remember(hidden, starts, *self._state(state, batch, hidden.device))
+        # The pieces' lengths are data, which a compiled graph cannot have in it: it breaks here
+        # once. (A decorator would import the compiler, which takes seconds, without need.)
+        remember = self._remember
+        if torch.compiler.is_compiling():
+            remember = torch.compiler.disable(self._remember)  # type: ignore[no-untyped-call]
+        hidden = remember(hidden, starts, *self._state(state, batch, hidden.device))
         logits, values = self.decode(hidden, rows)
         return logits, values.reshape(batch, horizon)
 
@@ -110,8 +116,6 @@ class LSTM(Memory):
             found.append(value.reshape(batch, self.layers, self.hidden_size).transpose(0, 1))
         return found[0], found[1]
 
-    # The pieces' lengths are data that a compiled graph cannot have in it.
-    @torch.compiler.disable(recursive=True)  # type: ignore[no-untyped-call, untyped-decorator]
     def _remember(self, hidden: Tensor, starts: Tensor, h: Tensor, c: Tensor) -> Tensor:
         """Returns the LSTM's outputs [B * T, hidden_size] of hidden [B * T, input_size]."""
         batch, horizon = starts.shape
@@ -139,7 +143,29 @@ class LSTM(Memory):
         packed_at = offset[place] + rank[piece]  # [B * T]
         taken = torch.empty_like(packed_at)
         taken[packed_at] = steps
-        packed = PackedSequence(hidden[taken], running.cpu())
-        outputs, _ = self.lstm(packed, (h.to(hidden.dtype), c.to(hidden.dtype)))
-        remembered: Tensor = outputs.data[packed_at]
-        return remembered
+        outputs = self._run(hidden[taken], running.cpu(), h.to(hidden.dtype), c.to(hidden.dtype))
+        return outputs[packed_at]
+
+    def _run(self, packed: Tensor, running: Tensor, h: Tensor, c: Tensor) -> Tensor:
+        """Returns the LSTM's outputs, packed as its inputs [steps, input_size] are.
+
+        Args:
+          packed: the first steps of all pieces, then their second steps, and so on.
+          running: how many pieces have a step at each place; descending, int64 on the CPU.
+          h: the pieces' first states, [layers, pieces, hidden_size].
+          c: the same.
+        """
+        if packed.is_cuda:
+            outputs: Tensor = self.lstm(PackedSequence(packed, running), (h, c))[0].data
+            return outputs
+        # On the CPU the backward pass of a packed sequence takes time by the square of its length
+        # (each step's gradient is laid into one of all steps). Places of as many pieces are run
+        # together, which are segments again.
+        sizes = [(len(list(places)), pieces) for pieces, places in groupby(running.tolist())]
+        parts = torch.split(packed, [steps * pieces for steps, pieces in sizes])
+        found = []
+        for (steps, pieces), part in zip(sizes, parts, strict=True):
+            state = h[:, :pieces].contiguous(), c[:, :pieces].contiguous()
+            output, (h, c) = self.lstm(part.view(steps, pieces, -1), state)
+            found.append(output.flatten(0, 1))
+        return torch.cat(found)

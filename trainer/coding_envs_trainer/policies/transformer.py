@@ -22,8 +22,8 @@ class Transformer(Memory):
 
     In training whole segments go through in one pass; in rollouts a step reads the keys and values
     of those before it from a cache, in place, each agent at its own position. Both give the same.
-    A position sees those of its own episode and segment only, of them the last `horizon` in
-    rollouts (a cache that is full is written round and round).
+    A position sees those of its own episode and segment only, of them the last `horizon` (a cache
+    that is full is written round and round).
 
     Args:
       env: what to fit.
@@ -37,7 +37,8 @@ class Transformer(Memory):
     State: `kv_cache`: float [B, layers, 2, heads, horizon, head_size], keys and values;
     `position`: int64 [B], steps in the cache; `starts`: bool [B] in rollouts, [B, T] in training. A
     row whose `position` is set to 0, or whose `starts` is True, begins anew; the cache need not be
-    cleared. `forward_eval` writes into both tensors that it is given. Training needs `starts` only.
+    cleared. `forward_eval` writes the step's keys and values into the tensor that it is given, and
+    puts a new `position` into `state`. Training needs `starts` only.
 
     Shapes: observations [B, ...] in rollouts, [B, T, ...] in training; logits of B or B * T rows;
     values [B, 1] or [B, T].
@@ -88,10 +89,20 @@ class Transformer(Memory):
     def forward_eval(
         self, observations: Tensor, state: MutableMapping[str, Any]
     ) -> tuple[Logits, Tensor]:
-        """Returns logits and values [B, 1] for one step, and notes it in the cache."""
+        """Returns logits and values [B, 1] for one step, and notes it in the cache.
+
+        Raises:
+          ValueError: `state` holds no cache.
+        """
+        if "kv_cache" not in state:
+            raise ValueError(
+                "state must hold kv_cache and position, as initial_state() gives them; PufferLib's "
+                "own trainer keeps none: use coding_envs_trainer's"
+            )
         hidden = self._stream(self.encode(observations, state))
         cache, position = state["kv_cache"], state["position"]
-        position.masked_fill_(starts_of(state, len(hidden), device=hidden.device), 0)
+        starts = starts_of(state, len(hidden), device=hidden.device)
+        position = position.masked_fill(starts, 0)
         turn = self._turn(position[:, None, None])  # (B, 1, 1, D)
         rows = torch.arange(len(hidden), device=hidden.device)
         slot = position % self.horizon
@@ -106,11 +117,11 @@ class Transformer(Memory):
             cache[rows, layer, 0, :, slot] = key[:, :, 0].to(cache.dtype)
             cache[rows, layer, 1, :, slot] = value[:, :, 0].to(cache.dtype)
             keys, values = cache[:, layer, :, :, :filled].unbind(1)
-            hidden = block(
-                hidden[:, None],
-                scaled_dot_product_attention(query.to(cache.dtype), keys, values, seen),
-            )[:, 0]
-        position += 1
+            with torch.autocast(hidden.device.type, enabled=False):  # would copy the whole cache
+                found = scaled_dot_product_attention(query.to(cache.dtype), keys, values, seen)
+            hidden = block(hidden[:, None], found)[:, 0]
+        # Not in place: a step that is looked at twice is one step.
+        state["position"] = position + 1
         return self.decode(self.norm(hidden), observations)
 
     def forward(
@@ -122,7 +133,8 @@ class Transformer(Memory):
         hidden = self._stream(self.encode(rows, state)).view(batch, horizon, -1)
         device = hidden.device
         episode = starts_of(state, batch, horizon, device=device).cumsum(1)
-        seen = (episode[:, :, None] == episode[:, None, :]).tril()[:, None]  # (B, 1, T, T)
+        seen = episode[:, :, None] == episode[:, None, :]
+        seen = seen.tril().triu(1 - self.horizon)[:, None]  # (B, 1, T, T)
         # Only differences of positions matter: they need not begin anew with an episode.
         turn = self._turn(torch.arange(horizon, device=device))  # (T, D)
         for block in self.blocks:
