@@ -65,7 +65,7 @@ class WaitingSandbox(Sandbox):
         if latency_s:
             threading.Thread(target=self._serve, daemon=True).start()
 
-    def submit(self, run: Run | Order) -> Future[RunResult]:  # noqa: ARG002 - all are alike
+    def submit(self, run: Run | Order) -> Future[RunResult]:
         future: Future[RunResult] = Future()
         if self._latency_s:
             self._waiting.put((time.monotonic() + self._latency_s, future))

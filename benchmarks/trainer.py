@@ -142,7 +142,9 @@ def _options() -> argparse.Namespace:
 
 
 def _print(name: str, case: Case, rates: dict[str, list[float]], goals: Any) -> None:
-    print(f"\n{name}: {case.agents} agents, horizon {case.horizon}, minibatches of {case.minibatch}")
+    print(
+        f"\n{name}: {case.agents} agents, horizon {case.horizon}, minibatches of {case.minibatch}"
+    )
     print(f"{'':48}{'steps/s':>10}{'min':>10}{'max':>10}")
     for one, values in rates.items():
         row = statistics.median(values), min(values), max(values)

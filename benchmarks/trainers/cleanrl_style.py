@@ -104,7 +104,9 @@ class CleanrlStyle:
             parts = [(steps[:, agents].flatten(), agents) for agents in order]
         else:
             parts = [(index, None) for index in torch.randperm(case.batch).split(case.minibatch)]
-        flat = [x.flatten() for x in (self.actions, self.logprobs, advantages, returns, self.values)]
+        flat = [
+            x.flatten() for x in (self.actions, self.logprobs, advantages, returns, self.values)
+        ]
         observations, dones = self.obs.flatten(0, 1), self.dones.flatten()
         for index, agents in parts:
             action, logprob, advantage, target, old = (x[index] for x in flat)

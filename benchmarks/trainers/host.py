@@ -17,9 +17,9 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-import torch
+import torch  # noqa: E402
 
-from trainers.settings import Case
+from trainers.settings import Case  # noqa: E402
 
 __all__ = ["TRAINERS"]
 

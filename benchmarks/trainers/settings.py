@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
 import torch
-from torch import Tensor, nn
-
 from mock_env import MockEnv
+from torch import Tensor, nn
 
 __all__ = ["Case", "Reread", "TokenNet", "make_env", "make_net"]
 
@@ -67,7 +67,7 @@ class TokenNet(nn.Module):
         self.embedding = nn.Embedding(tokens, EMBEDDING) if embedded else None
         sizes = [width * EMBEDDING if embedded else width] + [hidden_size] * layers
         body: list[nn.Module] = []
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in itertools.pairwise(sizes):
             body += [nn.Linear(before, after), nn.Tanh()]
         self.body = nn.Sequential(*body)
         self.actor = nn.Linear(hidden_size, int(env.single_action_space.n))
@@ -111,7 +111,9 @@ class Reread(nn.Module):
         space = env.single_observation_space
         self.width = space.shape[0]
         token = SimpleNamespace(
-            single_observation_space=gymnasium.spaces.Box(space.low[:1], space.high[:1], (1,), space.dtype),
+            single_observation_space=gymnasium.spaces.Box(
+                space.low[:1], space.high[:1], (1,), space.dtype
+            ),
             single_action_space=env.single_action_space,
         )
         body = TokenNet(token, SIZE, embedded=True, layers=1)

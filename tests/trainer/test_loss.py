@@ -29,7 +29,15 @@ def options(**more: Any) -> dict[str, Any]:
 
 
 def batch(segments: int = 6, horizon: int = 5) -> dict[str, torch.Tensor]:
-    names = ("logprobs", "entropies", "values", "old_logprobs", "old_values", "advantages", "returns")
+    names = (
+        "logprobs",
+        "entropies",
+        "values",
+        "old_logprobs",
+        "old_values",
+        "advantages",
+        "returns",
+    )
     made = {name: numbers(segments, horizon, seed=i) for i, name in enumerate(names)}
     made["logprobs"] = made["old_logprobs"] + 0.2 * made["logprobs"]
     return made
@@ -44,7 +52,9 @@ def expected(made: dict[str, torch.Tensor], opts: dict[str, Any]) -> dict[str, f
     if opts["weights"] is not None:
         adv = adv * opts["weights"].numpy()
     ratio = np.exp(m["logprobs"] - m["old_logprobs"])
-    gain = np.minimum(ratio * adv, np.clip(ratio, 1 - opts["clip_coef"], 1 + opts["clip_coef"]) * adv)
+    gain = np.minimum(
+        ratio * adv, np.clip(ratio, 1 - opts["clip_coef"], 1 + opts["clip_coef"]) * adv
+    )
     errors = (m["values"] - m["returns"]) ** 2
     if opts["vf_clip_coef"] > 0:
         c = opts["vf_clip_coef"]
@@ -174,7 +184,9 @@ def test_gradients_of_masked_logits_are_finite() -> None:
     leaf = torch.randn(50, 7).requires_grad_()
     mask = torch.rand(50, 7) > 0.5
     mask[:, 0] = True
-    logprobs, entropies = evaluate_actions(mask_logits(leaf, mask), torch.zeros(50, dtype=torch.long))
+    logprobs, entropies = evaluate_actions(
+        mask_logits(leaf, mask), torch.zeros(50, dtype=torch.long)
+    )
     (logprobs + entropies).sum().backward()  # type: ignore[no-untyped-call]
     assert leaf.grad is not None
     assert leaf.grad.isfinite().all()

@@ -31,15 +31,17 @@ def train(trainer: Any, updates: int) -> list[dict[str, float]]:
 
 
 def losses(logs: list[dict[str, float]]) -> list[dict[str, float]]:
-    return [{k: v for k, v in log.items() if k.startswith(("losses/", "environment/"))} for log in logs]
+    return [
+        {k: v for k, v in log.items() if k.startswith(("losses/", "environment/"))} for log in logs
+    ]
 
 
-# --- what is learned -------------------------------------------------------------------------------
+# --- what is learned ----------------------------------------------------------------------------
 
 
 def test_it_learns(counter: Any, make: Any) -> None:
     trainer = make(counter(32), batch_size=512, minibatch_size=128, update_epochs=4,
-                   learning_rate=0.02, ent_coef=0.0, total_timesteps=40 * 512, gamma=0.0)  # fmt: skip
+                   learning_rate=0.02, ent_coef=0.0, total_timesteps=40 * 512, gamma=0)  # fmt: skip
     logs = train(trainer, 40)
     assert logs[0]["environment/right"] < 0.45
     assert logs[-1]["environment/right"] > 0.9
@@ -86,7 +88,9 @@ def test_what_the_policy_has_become_counts_in_the_next_minibatch(counter: Any, m
     assert torch.allclose(seen[0][1][~changed], seen[2][1][~changed], atol=1e-5)
 
 
-def test_gradients_accumulate_to_those_of_one_large_minibatch(counter: Any, make: Any, small: Any) -> None:
+def test_gradients_accumulate_to_those_of_one_large_minibatch(
+    counter: Any, make: Any, small: Any
+) -> None:
     weights = []
     for most in (128, 32):
         env = counter(16)
@@ -111,7 +115,9 @@ def test_optimisers(counter: Any, make: Any, optimizer: str) -> None:
     trainer = make(counter(8), optimizer=optimizer)
     before = [p.clone() for p in trainer.policy.parameters()]
     train(trainer, 1)
-    changed = [not torch.equal(a, b) for a, b in zip(before, trainer.policy.parameters(), strict=True)]
+    changed = [
+        not torch.equal(a, b) for a, b in zip(before, trainer.policy.parameters(), strict=True)
+    ]
     assert all(changed)
 
 
@@ -140,11 +146,13 @@ def test_bf16_and_autocast_is_left(counter: Any, make: Any) -> None:
     assert all(p.dtype is torch.float32 for p in trainer.policy.parameters())
 
 
-# --- the same again --------------------------------------------------------------------------------
+# --- the same again ----------------------------------------------------------------------------
 
 
 def test_the_same_seed_gives_the_same_losses(counter: Any, make: Any, small: Any) -> None:
-    runs = [losses(train(make(env := counter(8), small(env), update_epochs=2), 5)) for _ in range(2)]
+    runs = [
+        losses(train(make(env := counter(8), small(env), update_epochs=2), 5)) for _ in range(2)
+    ]
     assert runs[0] == runs[1]
     other = losses(train(make(env := counter(8), small(env), update_epochs=2, seed=2), 5))
     assert other != runs[0]
@@ -181,7 +189,9 @@ def test_a_resumed_run_is_the_run(
         assert torch.equal(value, resumed.policy.state_dict()[name]), name
 
 
-def test_environments_that_cannot_go_on_begin_anew(counter: Any, make: Any, monkeypatch: Any) -> None:
+def test_environments_that_cannot_go_on_begin_anew(
+    counter: Any, make: Any, monkeypatch: Any
+) -> None:
     monkeypatch.delattr(counter, "state_dict")
     first = make(counter(4))
     train(first, 2)
@@ -281,13 +291,15 @@ def test_random_numbers_go_on(tmp_path: Path) -> None:
     assert drawn[2] == again[2]
 
 
-# --- around it -------------------------------------------------------------------------------------
+# --- around it ---------------------------------------------------------------------------------
 
 
 def test_every_update_is_logged(counter: Any, make: Any) -> None:
     trainer = make(counter(4))
     train(trainer, 3)
-    lines = [json.loads(line) for line in (trainer.run_folder / "log.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (trainer.run_folder / "log.jsonl").read_text().splitlines()
+    ]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert [line["agent_steps"] for line in lines] == [32, 64, 96]
     # Arrays and nested infos have means; what is no number is left out.
@@ -310,7 +322,7 @@ def test_fewer_steps_than_a_batch_are_one_update(counter: Any, make: Any) -> Non
         ({"batch_size": 24}, "at least agents [*] bptt_horizon = 32.* got 24"),
         ({"batch_size": 33}, "multiple of bptt_horizon 8, got 33"),
         ({"minibatch_size": 20}, "multiples of bptt_horizon 8, got 20"),
-        ({"batch_size": 320, "minibatch_size": 48, "max_minibatch_size": 32}, "multiple of max_mini"),
+        ({"batch_size": 320, "minibatch_size": 48, "max_minibatch_size": 32}, "of max_mini"),
         ({"optimizer": "sgd"}, "optimizer must be adam or adamw or muon, got 'sgd'"),
         ({"precision": "float8"}, "precision must be float32 or bfloat16"),
         ({"advantage_normalization": "batch"}, "advantage_normalization must be minibatch or none"),

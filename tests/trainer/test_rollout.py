@@ -99,7 +99,9 @@ def test_dead_agents_neither_learn_nor_count(counter: Any, make: Any) -> None:
     trainer.buffer.values[1] = 1e9
     trainer.train()
     assert all(p.isfinite().all() for p in trainer.policy.parameters())
-    assert any(not torch.equal(a, b) for a, b in zip(before, trainer.policy.parameters(), strict=True))
+    assert any(
+        not torch.equal(a, b) for a, b in zip(before, trainer.policy.parameters(), strict=True)
+    )
     assert abs(trainer.losses["value_loss"]) < 100
 
 
@@ -197,3 +199,35 @@ def test_it_can_be_stopped_and_goes_on(counter: Any, make: Any) -> None:
     trainer.evaluate()
     check_rows(trainer, slice(0, 4))
     assert trainer.global_step == 32
+
+
+@pytest.mark.parametrize("kind", ["native", "serial"])
+def test_action_masks_are_honoured(counter: Any, make: Any, kind: str) -> None:
+    class Masked(counter):  # type: ignore[misc]
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            self.action_masks = np.ones((self.num_agents, ACTIONS), bool)
+
+        def _show(self, actions: Any) -> None:
+            super()._show(actions)
+            self.action_masks[:] = True
+            self.action_masks[self.steps == 0, 0] = False
+
+    if kind == "native":
+        vecenv = Masked(8, LENGTH)
+    else:
+        vecenv = pufferlib.vector.make(
+            lambda **more: Masked(4, LENGTH, **more),
+            backend=pufferlib.vector.Serial, num_envs=2,
+        )  # fmt: skip
+    trainer = make(vecenv, minibatch_size=64)
+    for _ in range(4):
+        trainer.evaluate()
+        b = trainer.buffer
+        first = b.observations[..., 1] == 0
+        assert b.action_masks is not None
+        assert not b.action_masks[first][:, 0].any()
+        assert (b.actions[first] != 0).all()
+        assert (b.actions[~first] == 0).any()
+        logs = trainer.train()
+        assert logs["losses/importance"] == pytest.approx(1.0, abs=1e-5)

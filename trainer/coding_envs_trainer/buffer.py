@@ -94,9 +94,7 @@ class RolloutBuffer:
         self.starts = torch.zeros(shape, dtype=torch.bool, device=device)
         self.action_masks: Tensor | None = None
         if actions_allowed:
-            self.action_masks = torch.ones(
-                *shape, actions_allowed, dtype=torch.bool, device=device
-            )
+            self.action_masks = torch.ones(*shape, actions_allowed, dtype=torch.bool, device=device)
         self.states = {
             name: torch.zeros(self.rows, *one.shape, dtype=one.dtype, device=device)
             for name, one in (initial_state or {}).items()
@@ -146,7 +144,8 @@ class RolloutBuffer:
 
     def full(self, agents: Numbers) -> NDArray[np.bool_]:
         """Returns which of these agents have filled their rows."""
-        return self.agent_step[agents] == self.horizon - 1
+        full: NDArray[np.bool_] = self.agent_step[agents] == self.horizon - 1
+        return full
 
     def advance(self, agents: Numbers) -> tuple[Place, NDArray[np.bool_]]:
         """Moves these agents to their next steps; those whose rows are full get new ones.
@@ -215,7 +214,9 @@ class RolloutBuffer:
         found = [self._tickets.pop(ticket) for ticket in tickets.tolist()]
         if not found:
             return unpaid
-        rows, steps = (torch.tensor(column, device=self.device) for column in zip(*found))
+        rows, steps = (
+            torch.tensor(column, device=self.device) for column in zip(*found, strict=True)
+        )
         good = torch.from_numpy(valid).to(self.device)
         paid = torch.from_numpy(rewards).to(self.device)
         self.rewards[rows, steps] = torch.where(good, self.rewards[rows, steps] + paid, 0.0)

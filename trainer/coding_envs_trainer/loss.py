@@ -43,8 +43,9 @@ def sample_actions(logits: Logits) -> tuple[Tensor, Tensor]:
       actions [batch] for Discrete, [batch, parts] otherwise; and their log-probabilities [batch].
     """
     if isinstance(logits, Normal):
-        actions = logits.sample()
-        return actions, logits.log_prob(actions).flatten(1).sum(1)
+        actions: Tensor = logits.sample()  # type: ignore[no-untyped-call]
+        logprobs: Tensor = logits.log_prob(actions)  # type: ignore[no-untyped-call]
+        return actions, logprobs.flatten(1).sum(1)
     if isinstance(logits, Tensor):
         return _sample(logits)
     drawn = [_sample(part) for part in logits]
@@ -74,8 +75,9 @@ def evaluate_actions(logits: Logits, actions: Tensor) -> tuple[Tensor, Tensor]:
     """
     if isinstance(logits, Normal):
         batch = logits.loc.shape[0]
-        logprobs = logits.log_prob(actions.view_as(logits.loc)).reshape(batch, -1).sum(1)
-        return logprobs, logits.entropy().reshape(batch, -1).sum(1)
+        logprobs = logits.log_prob(actions.view_as(logits.loc))  # type: ignore[no-untyped-call]
+        entropies = logits.entropy()  # type: ignore[no-untyped-call]
+        return logprobs.reshape(batch, -1).sum(1), entropies.reshape(batch, -1).sum(1)
     if isinstance(logits, Tensor):
         return _evaluate(logits, actions)
     columns = actions.reshape(len(logits[0]), -1)
@@ -85,7 +87,7 @@ def evaluate_actions(logits: Logits, actions: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _evaluate(logits: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-    logprobs, entropies = _Categorical.apply(logits.float(), actions.reshape(-1, 1).long())  # type: ignore[no-untyped-call]
+    logprobs, entropies = _Categorical.apply(logits.float(), actions.reshape(-1, 1).long())
     return logprobs, entropies
 
 
@@ -149,14 +151,19 @@ def ppo_loss(
     """Returns PPO's clipped loss and the importance ratio of each step.
 
     Args:
-      logprobs, entropies, values: of the policy that learns, [segments, horizon].
-      old_logprobs, old_values: of the policy that acted.
-      advantages, returns: targets, without a gradient.
+      logprobs: of the actions taken, by the policy that learns, [segments, horizon].
+      entropies: of its distributions.
+      values: its values.
+      old_logprobs: by the policy that acted.
+      old_values: of the policy that acted.
+      advantages: without a gradient.
+      returns: what the values are to become, without a gradient.
       weights: of each segment's part in the policy loss, [segments, 1], or None.
       valid: bool, False where a step neither learns nor counts; None where all are valid.
       clip_coef: of the policy's ratio.
       vf_clip_coef: of the value's change; 0 or less does not clip it.
-      vf_coef, ent_coef: of the value loss and of the entropy in the loss.
+      vf_coef: of the value loss in the loss.
+      ent_coef: of the entropy in it.
       normalize: advantages to mean 0 and deviation 1 over the valid steps.
 
     Returns:

@@ -45,6 +45,7 @@ def sample(
       probability: [segments], of a single draw.
       count: at most the number of segments; none comes twice.
       beta: 1 corrects in full for the unequal probabilities, 0 not at all.
+      generator: of random numbers; None: PyTorch's own.
 
     Returns:
       int64 [count]; float32 [count], `(segments * probability)^-beta` with a mean of 1, so that the

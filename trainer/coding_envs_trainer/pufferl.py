@@ -34,7 +34,7 @@ from .dashboard import Dashboard
 from .distributed import Group
 from .loggers import JsonlLogger, NoLogger
 from .optimizers import learning_rate, make_optimizer
-from .rollout import AgentStates, Collector
+from .rollout import AgentStates, Collector, action_masks
 from .timing import Timing
 from .update import Learner, LearnerOptions
 
@@ -99,7 +99,7 @@ class PuffeRL:
             segments=segments,
             deferred=_is_deferred(vecenv),
         )
-        masks = getattr(vecenv, "action_masks", None)
+        masks = action_masks(vecenv)
         self.buffer = RolloutBuffer(
             agents=vecenv.num_agents,
             segments=segments,
@@ -248,17 +248,19 @@ class PuffeRL:
     @property
     def uptime(self) -> float:
         """Seconds of training, those before a resume included."""
-        return self._uptime_before + time.time() - self.start_time
+        seconds: float = self._uptime_before + time.time() - self.start_time
+        return seconds
 
     @property
     def sps(self) -> float:
         """Steps per second since the last log, of this process."""
-        return (self.global_step - self._logged_step) / max(time.time() - self._logged_at, 1e-9)
+        steps = self.global_step - self._logged_step
+        return float(steps / max(time.time() - self._logged_at, 1e-9))
 
     @property
     def progress(self) -> float:
         """The part of the training that is over, in [0, 1]."""
-        return min(self.epoch / self.total_epochs, 1.0)
+        return float(min(self.epoch / self.total_epochs, 1.0))
 
     def evaluate(self) -> dict[str, list[float]]:
         """Collects experience until an update has enough; returns what the environments told.
@@ -438,7 +440,8 @@ def _is_deferred(vecenv: Any) -> bool:
 
 def _torch_dtype(what: str, dtype: Any) -> torch.dtype:
     try:
-        return _TORCH_DTYPES[np.dtype(dtype)]
+        found: torch.dtype = _TORCH_DTYPES[np.dtype(dtype)]
+        return found
     except KeyError:
         raise InvalidValueError(f"the {what} space's dtype {dtype} has none in PyTorch") from None
 
@@ -464,4 +467,3 @@ def _unrolled(info: Any, prefix: str = "") -> list[tuple[str, Any]]:
         name = f"{prefix}{key}"
         found += _unrolled(value, f"{name}/") if isinstance(value, Mapping) else [(name, value)]
     return found
-

@@ -25,7 +25,7 @@ from .buffer import Numbers, Place, RolloutBuffer
 from .loss import Logits, mask_logits, sample_actions
 from .timing import Timing
 
-__all__ = ["AgentStates", "Batch", "Collector", "DeferredVerdicts"]
+__all__ = ["AgentStates", "Batch", "Collector", "DeferredVerdicts", "action_masks"]
 
 _WAIT_S = 0.05  # for verdicts, before it is looked at whether the process shall end
 
@@ -61,6 +61,15 @@ class _Looked:
     values: Tensor
     state: dict[str, Any]
     agents: slice | Tensor
+
+
+def action_masks(vecenv: Any) -> NDArray[np.bool_] | None:
+    """Returns which actions each agent may take, bool [agents, actions], where it is said."""
+    envs = getattr(vecenv, "envs", (vecenv,))
+    masks = [np.asarray(env.action_masks) for env in envs if hasattr(env, "action_masks")]
+    if len(masks) < len(envs):
+        return None
+    return masks[0] if len(masks) == 1 else np.concatenate(masks)
 
 
 class DeferredVerdicts:
@@ -254,13 +263,13 @@ class Collector:
                 self._idle[agents] = dones
             else:
                 self._starts[agents] |= dones
-            allowed = getattr(self.vecenv, "action_masks", None)
+            allowed = action_masks(self.vecenv)
             batch = Batch(
                 agents,
                 observations,
                 self._starts[agents],
                 self._idle[agents],
-                None if allowed is None else np.asarray(allowed)[agents],
+                None if allowed is None else allowed[agents],
                 rewards,
                 dones,
                 masks,
@@ -321,11 +330,13 @@ class Collector:
         self.buffer.rewards[at] += torch.where(chosen, self._gamma * values, 0.0)
 
     def _values_of(self, observations: NDArray[Any], agents: Numbers) -> Tensor:
-        state: dict[str, Any] = {k: v.clone() for k, v in self.states.of(self._index(agents)).items()}
+        states = self.states.of(self._index(agents))
+        state: dict[str, Any] = {name: one.clone() for name, one in states.items()}
         state["starts"] = torch.zeros(len(agents), dtype=torch.bool, device=self._device)
         with self._autocast():
             _, values = self.forward_eval(torch.as_tensor(observations).to(self._device), state)
-        return values.float().flatten()
+        final: Tensor = values.float().flatten()
+        return final
 
     def _index(self, agents: Numbers) -> slice | Tensor:
         first, count = int(agents[0]), len(agents)
@@ -357,9 +368,7 @@ class Collector:
             self.states.clear(torch.from_numpy(batch.agents[begins]).to(self._device))
         return True
 
-    def _look(
-        self, batch: Batch, *, new_segments: bool = False
-    ) -> _Looked:
+    def _look(self, batch: Batch, *, new_segments: bool = False) -> _Looked:
         """Has the policy look at a batch.
 
         Args:
@@ -475,7 +484,8 @@ class Collector:
         for name, value in state["states"].items():
             self.states.by_name[name].copy_(value)
         if state["held"] is not None:
-            self._held = Batch(**{
+            held: dict[str, Any] = {
                 name: None if value is None else value.numpy().copy()
                 for name, value in state["held"].items()
-            })  # fmt: skip
+            }
+            self._held = Batch(**held)

@@ -97,40 +97,32 @@ class Learner:
         # Before learning: the policy and its values as they acted.
         explained = self._explained_variance(None if all_valid else valid)
         beta = priority.annealed_beta(options.prio_beta0, progress)
-        sums: Tensor | None = None
-        done, pending = 0, 0
-        for number in range(options.minibatches):
-            if number and number % options.accumulate == 0:
+        sums = torch.zeros(len(fields(LossTerms)), device=buffer.device)
+        done = 0
+        while done < options.minibatches:
+            if done:
                 self._compute_advantages()
-            if number % options.accumulate == 0:
+            parts = min(options.accumulate, options.minibatches - done)
+            with self._timing("train_misc"):
+                chances = priority.probabilities(self._priorities, options.prio_alpha)
                 # Without replacement within one step of the optimiser.
-                wanted = options.minibatch_segments * min(
-                    options.accumulate, options.minibatches - number
+                drawn, weights = priority.sample(chances, parts * options.minibatch_segments, beta)
+            kl = 0.0
+            for part in range(parts):
+                chosen = slice(
+                    part * options.minibatch_segments, (part + 1) * options.minibatch_segments
                 )
-                with self._timing("train_misc"):
-                    chances = priority.probabilities(self._priorities, options.prio_alpha)
-                    drawn, weights = priority.sample(chances, wanted, beta)
-                parts = list(
-                    zip(
-                        drawn.split(options.minibatch_segments),
-                        weights.split(options.minibatch_segments),
-                        strict=True,
-                    )
+                terms = self._learn(
+                    drawn[chosen], weights[chosen, None], parts, None if all_valid else valid
                 )
-                pending = len(parts)
-            index, weight = parts[number % options.accumulate]
-            terms = self._learn(index, weight[:, None], pending, None if all_valid else valid)
-            done += 1
-            row = torch.stack([getattr(terms, field.name).detach() for field in fields(terms)])
-            sums = row if sums is None else sums + row
-            if (number + 1) % options.accumulate == 0 or number + 1 == options.minibatches:
-                self._step()
-                # Another process may have reached it: all stop, or none.
+                sums += torch.stack([getattr(terms, one.name).detach() for one in fields(terms)])
                 if options.target_kl > 0:
-                    too_far = terms.approx_kl.item() > options.target_kl
-                    if self._group.any(too_far, buffer.device):
-                        break
-        assert sums is not None
+                    kl += terms.approx_kl.item() / parts
+            done += parts
+            self._step()
+            # Another process may have reached it: all stop, or none.
+            if options.target_kl > 0 and self._group.any(kl > options.target_kl, buffer.device):
+                break
         means = (self._group.sums(sums) / (done * self._group.size)).tolist()
         losses = dict(zip([field.name for field in fields(LossTerms)], means, strict=True))
         return losses | {"explained_variance": explained, "minibatches": float(done)}
@@ -169,9 +161,7 @@ class Learner:
         options, buffer = self.options, self._buffer
         with self._timing("train_copy"):
             place = buffer.observations.device
-            observations = buffer.observations[index.to(place)].to(
-                buffer.device, non_blocking=True
-            )
+            observations = buffer.observations[index.to(place)].to(buffer.device, non_blocking=True)
             actions = buffer.actions[index]
             old_logprobs = buffer.logprobs[index]
             old_values = buffer.values[index][:, :-1]
