@@ -95,9 +95,15 @@ def test_public_names_exist(name: str) -> None:
         assert getattr(module, one) is not None, f"{name}.{one}"
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "learning_curve", "main_job", "policies"])
+TRAINER = (
+    *("checkpoint", "cli", "commands", "config", "dashboard", "interrupt", "learning_curve"),
+    *("loading", "loggers", "main_job", "plots", "policies", "pufferl", "sweep"),
+)
+
+
+@pytest.mark.parametrize("name", ["", *(f".{name}" for name in TRAINER)])
 def test_public_names_of_the_trainer_exist(name: str) -> None:
-    module = importlib.import_module(f"coding_envs_trainer.{name}")
+    module = importlib.import_module(f"coding_envs_trainer{name}")
     for one in module.__all__:
         assert getattr(module, one) is not None
 

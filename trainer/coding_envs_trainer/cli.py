@@ -34,7 +34,7 @@ examples:
   coding-envs train gym:CartPole-v1 --policy-name LSTM --train.seed 1
   coding-envs train coding_problem --train.resume experiments/coding_problem-20260101-120000-1a2b
   python -m coding_envs_trainer eval gym:CartPole-v1 --load-model-path latest
-  python -m coding_envs_trainer export gym:CartPole-v1 --load-model-path latest --out pole.npz
+  coding-envs export gym:CartPole-v1 --load-model-path latest --out pole.npz
   coding-envs sweep gym:CartPole-v1 --max-runs 20 --sweep.parameters "train.gamma train.ent_coef"
   coding-envs plot experiments/* --out runs.html
 

@@ -47,6 +47,8 @@ def short(number: float) -> str:
         return f"{number / 1e3:.1f}K"
     if float(number).is_integer():
         return str(int(number))
+    if size >= 1000:
+        return f"{number:.0f}"
     if size >= 1:
         return f"{number:.2f}"
     return f"{number:.4f}" if size >= 0.001 else f"{number:.1e}"

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -14,6 +15,9 @@ import psutil
 __all__ = ["Interrupt"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# What comes so soon after the first is the same one again: torchrun passes on to its processes
+# what the terminal has sent to all of them.
+_SAME_S = 0.3
 
 
 class Interrupt:
@@ -30,6 +34,7 @@ class Interrupt:
     def __init__(self) -> None:
         self.signum: int | None = None
         self._pid = os.getpid()
+        self._since = 0.0
         self._before: dict[int, Any] = {}
 
     @property
@@ -61,7 +66,9 @@ class Interrupt:
                 os._exit(128 + signum)
             return
         if self.signum is None:
-            self.signum = signum
+            self.signum, self._since = signum, time.monotonic()
+            return
+        if time.monotonic() - self._since < _SAME_S:
             return
         # Nothing that could wait: no finally, no atexit, no thread is joined.
         for process in psutil.Process().children(recursive=True):

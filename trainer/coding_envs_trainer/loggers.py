@@ -221,6 +221,8 @@ class NeptuneLogger:
             capture_stdout=False,
             capture_stderr=False,
             capture_traceback=False,
+            git_ref=False,
+            source_files=[],
         )
         for name, value in _leaves(args):
             self._run[f"config/{name}"] = value

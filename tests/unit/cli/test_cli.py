@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from coding_envs.cli import main
-from coding_envs.cli.parser import COMMANDS, make_parser
+from coding_envs.cli.parser import COMMANDS, TRAINER_COMMANDS, make_parser
 from coding_envs.cli.terminal import printable
 from coding_envs.data import dataset_names, load_problems
+from coding_envs_trainer import cli as trainer
+from coding_envs_trainer.config import load_config
 
 DATA = Path(__file__).parents[2] / "data"
 HUMANEVAL = str(DATA / "openai_humaneval.jsonl")
@@ -62,8 +65,17 @@ def test_every_example_in_the_help_is_a_right_call(capsys):
         examples += [re.split(r" {2,}", line.strip())[0].split("| ")[-1] for line in lines]
     assert len(examples) >= 15, examples
     for example in examples:
-        program, *arguments = example.split()
-        assert program == "coding-envs"
+        program, *arguments = shlex.split(example)
+        if program == "python":
+            assert arguments[:2] == ["-m", "coding_envs_trainer"]
+            arguments = arguments[2:]
+        else:
+            assert program == "coding-envs"
+        if program == "python" or arguments[0] in TRAINER_COMMANDS:
+            assert arguments[0] in trainer.COMMANDS
+            if arguments[0] != "plot":
+                load_config(arguments[1], arguments[2:])
+            continue
         options = make_parser().parse_args(arguments)
         assert callable(options.run)
 
