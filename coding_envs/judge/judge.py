@@ -140,7 +140,11 @@ class Judge:
                 return future
             if self._cache is not None:
                 self._pending[fingerprint] = []
-        _Judgement(self, problem, program, fingerprint, future).advance()
+        judgement = _Judgement(self, problem, program, fingerprint, future)
+        if language(problem.language).is_resident:
+            judgement.begin()
+        else:
+            judgement.advance()  # its workers may have to be started first: not in others' time
         return future
 
     def judge(self, problem: Problem, program: str) -> Verdict:
@@ -244,10 +248,7 @@ class _Judgement:
     ) -> None:
         self._judge = judge
         self._problem, self._fingerprint, self._future = problem, fingerprint, future
-        scratch = _WRITES_FILES(program)
-        self._steps = _judge_tests(
-            problem, program, judge._recordings, judge._calls_of, scratch=scratch
-        )
+        self._steps = _judge_tests(problem, program, judge._recordings, judge._calls_of)
         self._results: list[RunResult] = []
         self._runs = self._programs = 0  # so far; of the step that goes on
         self._compiles = False
@@ -257,11 +258,17 @@ class _Judgement:
         self._remaining = 0
         self._outcomes: list[RunResult | BaseException | None] = []
 
-    def advance(self) -> None:
-        """Takes steps while their runs have ended; then whoever ends the last one goes on.
+    def begin(self) -> None:
+        """Takes the first steps when the sandbox has room for them."""
+        try:
+            self._judge._sandbox.call_soon(self.advance)
+        except SandboxClosedError as error:
+            self._judge._settle(self._fingerprint, self._future, error)
+        except SandboxError as error:
+            self._fail(Status.INTERNAL_ERROR, str(error))
 
-        Runs in the submitter's thread first, then in the sandbox's.
-        """
+    def advance(self) -> None:
+        """Takes steps while their runs have ended; then whoever ends the last one goes on."""
         try:
             while True:
                 results = self._take()
@@ -405,10 +412,9 @@ def _judge_tests(
     program: str,
     recordings: Recordings,
     calls_of: dict[str, Calls],
-    *,
-    scratch: bool,
 ) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Judges the tests of each kind in turn; returns one result per test, in their order."""
+    scratch = _WRITES_FILES(program)
     types = [type(t) for t in problem.tests]
     kinds = set(types)
     found: dict[type, list[TestResult]] = {}

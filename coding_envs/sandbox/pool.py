@@ -49,6 +49,7 @@ _MAX_REPLY_BYTES = 64 << 20
 _SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
 _PIPE = os.O_CLOEXEC | os.O_NONBLOCK
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+_AHEAD = 2  # runs per worker that are made ready before they can begin
 _EXTRA_MESSAGES = 8  # of a run, beyond one per call
 # What a program imports that leaves something in the kernel: a process that is rolled back would
 # not survive it, which costs more than a fork. A guess, for speed alone.
@@ -96,10 +97,12 @@ class WorkerPool(Sandbox):
         self._launcher = launcher
         self.spends: Callable[[str], bool] = _SPENDS
         self._count = workers
+        self._alone = len(os.sched_getaffinity(0)) == 1
         self._owner = os.getpid()
         self._lock = threading.Lock()
         self._queue: collections.deque[Task] = collections.deque()
         self._orders: collections.deque[Task] = collections.deque()
+        self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._closing = False
         self._numbers = itertools.count(1)
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -112,7 +115,7 @@ class WorkerPool(Sandbox):
         self._compiled: collections.OrderedDict[str, bytes] = collections.OrderedDict()
         self._failures = self._killed = 0
         self._retry_at = 0.0
-        self._done: list[tuple[Task, RunResult]] = []
+        self._done: collections.deque[tuple[Task, RunResult]] = collections.deque()
         self._broken: SandboxError | None = None
         self._first: Future[None] = Future()
         # A daemon, so that a forgotten pool does not keep the interpreter from ending; _close_all
@@ -148,18 +151,28 @@ class WorkerPool(Sandbox):
         """Starts a run whose result `done` is told, in the pool's own thread; see Sandbox."""
         self._enqueue(Task(run, done))
 
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Calls `call` in the pool's own thread, a little before a worker is free; see Sandbox."""
+        with self._lock:
+            self._check_open()
+            self._calls.append(call)
+            self._wake()
+
     def _enqueue(self, task: Task) -> None:
+        with self._lock:
+            self._check_open()
+            (self._queue if isinstance(task.run, Run) else self._orders).append(task)
+            self._wake()
+
+    def _check_open(self) -> None:
         if os.getpid() != self._owner:
             raise SandboxError(
                 "this sandbox belongs to another process; make one in each process, after the fork"
             )
-        with self._lock:
-            if self._broken is not None:
-                raise self._broken
-            if self._closing:
-                raise SandboxClosedError("submitted to a closed sandbox; make a new one")
-            (self._queue if isinstance(task.run, Run) else self._orders).append(task)
-            self._wake()
+        if self._broken is not None:
+            raise self._broken
+        if self._closing:
+            raise SandboxClosedError("submitted to a closed sandbox; make a new one")
 
     def _wake(self) -> None:
         """Makes the pool's thread look at its queue; the lock is held."""
@@ -188,7 +201,12 @@ class WorkerPool(Sandbox):
         timeout_s = 0.0
         try:
             while self._tick(self._epoll.poll(timeout_s)):
-                timeout_s = self._timeout_s()
+                # What can wait is done a piece at a time: a worker that is free must not wait. On
+                # one processor it waits anyway.
+                worked = self._do_a_piece()
+                while worked and self._alone and not self._closing and self._do_a_piece():
+                    pass
+                timeout_s = 0.0 if worked else self._timeout_s()
         except BaseException as error:
             self._give_up(f"the sandbox's own thread failed: {error!r}")
             raise
@@ -223,22 +241,27 @@ class WorkerPool(Sandbox):
         if closing:
             return False
         self._check_clocks()
-        # Workers get their next runs before callers look at results, and again after it: a
-        # caller's callback often submits.
         self._assign()
-        while self._done and not self._closing:
-            self._deliver()
-            self._assign()
         return not self._closing  # a callback may have closed us
+
+    def _do_a_piece(self) -> bool:
+        """Tells a caller a result, has one start something, or readies a run: one of these.
+
+        Returns False where there was nothing to do.
+        """
+        if self._done:
+            task, result = self._done.popleft()
+            task.tell(result)
+            return True
+        if self._calls and len(self._queue) + len(self._orders) < _AHEAD * self._count:
+            with contextlib.suppress(Exception):
+                self._calls.popleft()()
+            return True
+        return self._prepare_one()
 
     def _on_wake(self, _event: int) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_read, 64)
-
-    def _deliver(self) -> None:
-        done, self._done = self._done, []
-        for task, result in done:
-            task.tell(result)
 
     def _assign(self) -> None:
         while (
@@ -257,11 +280,17 @@ class WorkerPool(Sandbox):
                 continue
             while worker.alive and self._orders and (task := self._next_order(worker)) is not None:
                 self._start_order(worker, task)
-            while worker.alive and self._queue and worker.task is None:
-                with self._lock:
-                    task = self._queue.popleft()
-                if task.wanted():
-                    self._start(worker, task)
+            self._feed(worker)
+
+    def _feed(self, worker: Worker) -> None:
+        """Gives a worker that is free the next run."""
+        while worker.alive and self._queue and worker.task is None:
+            with self._lock:
+                task = self._queue.popleft()
+            if task.wanted():
+                self._start(worker, task)
+            else:
+                task.discard()
 
     def _next_order(self, worker: Worker) -> Task | None:
         """Takes the first order whose service is idle in `worker`, or returns None."""
@@ -290,6 +319,16 @@ class WorkerPool(Sandbox):
         assert isinstance(run, Run)
         task.tries += 1
         worker.task = task
+        if task.prepared is not None and worker.rolls_back:
+            active, task.prepared, task.shares = task.prepared, None, True
+            try:
+                self._hand_over(worker, active)
+            except OSError as error:
+                self._replace(worker, f"the run could not be handed over: {error}")
+            finally:
+                active.close_theirs()
+            return
+        task.discard()
         task.shares = worker.rolls_back and self._may_share(run)
         if run.peer is not None or len(run.source) > _MAX_COMPILED_CHARS:
             self._launch(worker, task, None)
@@ -352,24 +391,32 @@ class WorkerPool(Sandbox):
         Raises:
           OSError: the worker is gone, or no descriptors are left.
         """
-        limits = run.limits
-        now = time.monotonic()
-        deadline = now + limits.wall_limit_s + _GRACE_S
-        active = Active(next(self._numbers), run, deadline, now + _WATCH_AFTER_S)
+        shares = worker.task is not None and worker.task.shares
+        active = self._prepare(run, code, joined, shares=shares)
+        try:
+            self._hand_over(worker, active)
+        finally:
+            active.close_theirs()
+
+    def _prepare(
+        self, run: Run, code: bytes | None, joined: tuple[int, int] | None, *, shares: bool
+    ) -> Active:
+        """Makes all that a run needs before it is handed over.
+
+        Raises:
+          OSError: no descriptors are left.
+        """
+        active = Active(next(self._numbers), run)
         active.memory = joined is None
-        worker.actives[active.number] = active
-        self._make_room(worker)
-        streams = active.streams
-        theirs: list[int] = []
+        limits, streams, theirs = run.limits, active.streams, active.theirs
         flags = protocol.FLAG_SCRATCH if run.scratch else 0
         flags |= protocol.FLAG_MEMORY if active.memory else 0
-        if worker.task is not None and worker.task.shares:
-            flags |= protocol.FLAG_ROLLBACK
+        flags |= protocol.FLAG_ROLLBACK if shares else 0
         try:
             ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
             theirs.append(their.detach())
             most = _SCRIPT_CHANNEL_BYTES if run.calls is None else limits.output_bytes
-            channel = streams["channel"] = Stream(ours.detach(), most, run.job(code))
+            streams["channel"] = Stream(ours.detach(), most, run.job(code))
             if joined is not None:
                 flags |= protocol.FLAG_STDIN | protocol.FLAG_SPLIT
                 theirs += [os.dup(fd) for fd in joined]
@@ -387,23 +434,40 @@ class WorkerPool(Sandbox):
             read, write = os.pipe2(_PIPE)
             theirs.append(write)
             streams["stderr"] = Stream(read, limits.output_bytes)
-            packet = protocol.REQUEST.pack(
-                active.number,
-                protocol.RUN,
-                flags,
-                limits.cpu_time_s,
-                limits.wall_limit_s,
-                worker.base_bytes + limits.memory_bytes,
-                limits.file_size_bytes,
-                limits.open_files,
-                limits.threads,
-            )
-            fds = array.array("i", theirs)
-            worker.control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
-        finally:
-            for fd in theirs:
-                os.close(fd)
-        done = channel.feed()
+        except BaseException:
+            active.close()
+            raise
+        active.flags = flags
+        return active
+
+    def _hand_over(self, worker: Worker, active: Active) -> None:
+        """Gives a worker a run that is prepared.
+
+        Raises:
+          OSError: the worker is gone.
+        """
+        limits = active.run.limits
+        now = time.monotonic()
+        active.deadline = now + limits.wall_limit_s + _GRACE_S
+        active.watch_at = now + _WATCH_AFTER_S
+        worker.actives[active.number] = active
+        self._make_room(worker)
+        packet = protocol.REQUEST.pack(
+            active.number,
+            protocol.RUN,
+            active.flags,
+            limits.cpu_time_s,
+            limits.wall_limit_s,
+            worker.base_bytes + limits.memory_bytes,
+            limits.file_size_bytes,
+            limits.open_files,
+            limits.threads,
+        )
+        fds = array.array("i", active.theirs)
+        worker.control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        streams = active.streams
+        done = streams["channel"].feed()
+        active.close_theirs()
         stdin = streams.get("stdin")
         if stdin is not None:
             if stdin.feed():
@@ -412,6 +476,27 @@ class WorkerPool(Sandbox):
                 done = False
         if not done:
             self._watch_streams(worker, active)
+
+    def _prepare_one(self) -> bool:
+        """Readies one of the next runs, so that no worker waits for it; False: none is to be."""
+        if self._alone or not self._queue:
+            return False
+        if not any(worker.rolls_back for worker in self._workers.values()):
+            return False
+        with self._lock:
+            soon = list(itertools.islice(self._queue, self._count))
+        for task in soon:
+            run = task.run
+            if task.tries or task.prepared is not None or not isinstance(run, Run):
+                continue
+            if len(run.source) <= _MAX_COMPILED_CHARS and self._may_share(run):
+                known = self._compiled.get(run.source)
+                if known is None or known[:1] == b"C":
+                    code = None if known is None else known[1:]
+                    with contextlib.suppress(OSError):  # then when it is its turn
+                        task.prepared = self._prepare(run, code, None, shares=True)
+                        return True
+        return False
 
     def _make_room(self, worker: Worker) -> None:
         """Raises the caps of the worker's group to what may be used by all that goes on in it."""
@@ -491,14 +576,18 @@ class WorkerPool(Sandbox):
         assert task is not None
         actives = list(worker.actives.values())
         worker.actives, worker.task = {}, None
+        for active in actives:
+            if active.memory:
+                active.messages = worker.take_messages()
         doubtful = worker.isolated and self._spares_own_signals and task.tries < _TRIES
         if doubtful and any(map(_is_disturbed, actives)):
             for active in actives:
-                self._result(worker, active)  # which is nobody's
+                self._result(active)  # which is nobody's
             with self._lock:
                 self._queue.appendleft(task)
             return
-        result, *others = [self._result(worker, active) for active in actives]
+        self._feed(worker)  # it goes on while this run's results are looked at
+        result, *others = map(self._result, actives)
         if others:
             result = replace(result, peer=others[0])
         self._settle(task, result)
@@ -506,7 +595,7 @@ class WorkerPool(Sandbox):
     def _settle(self, task: Task, result: RunResult) -> None:
         self._done.append((task, result))
 
-    def _result(self, worker: Worker, active: Active) -> RunResult:
+    def _result(self, active: Active) -> RunResult:
         assert active.status is not None
         how, value, cpu_s, wall_s, peak = active.status
         limits = active.run.limits
@@ -526,8 +615,8 @@ class WorkerPool(Sandbox):
         ended = Ended.OUTPUT_LIMIT if over else _ENDS[how]
         if ended in (Ended.EXITED, Ended.SIGNALED) and cpu_s > limits.cpu_time_s:
             ended = Ended.CPU_LIMIT
-        if active.memory:
-            contents["channel"] = worker.take_messages() + contents["channel"]
+        if active.messages:
+            contents["channel"] = active.messages + contents["channel"]
         # A program's own lines are not looked at beyond what the calls could have answered.
         channel = contents["channel"]
         most = len(active.run.calls or ()) + _EXTRA_MESSAGES
@@ -721,9 +810,14 @@ class WorkerPool(Sandbox):
             self._broken = broken
             waiting = [*self._queue, *self._orders]
             self._queue, self._orders = collections.deque(), collections.deque()
+            calls, self._calls = self._calls, collections.deque()
         for task in waiting:
+            task.discard()
             if task.wanted():
                 task.tell(broken)
+        for call in calls:  # which are told when they start something
+            with contextlib.suppress(Exception):
+                call()
 
     def _disown(self) -> None:
         if not self._thread.is_alive() and self._closing:
@@ -731,6 +825,9 @@ class WorkerPool(Sandbox):
         for worker in list(self._workers.values()):
             with contextlib.suppress(OSError):
                 worker.disown()
+        for task in list(self._queue):
+            with contextlib.suppress(OSError):
+                task.discard()
         with contextlib.suppress(OSError, ValueError):
             self._epoll.close()
             os.close(self._wake_read)
@@ -753,7 +850,9 @@ class WorkerPool(Sandbox):
         return max(0.0, soonest - time.monotonic()) + 0.0005
 
     def _end(self) -> None:
-        self._deliver()
+        for task, result in self._done:
+            task.tell(result)
+        self._done.clear()
         workers = list(self._workers.values())
         for worker in workers:  # all are told first, so that they end side by side
             worker.hang_up()
@@ -767,10 +866,15 @@ class WorkerPool(Sandbox):
             tasks += [*self._queue, *self._orders]
             self._queue.clear()
             self._orders.clear()
+            calls, self._calls = self._calls, collections.deque()
         closed = SandboxClosedError("the sandbox was closed before the run ended")
         for task in tasks:
+            task.discard()
             if task.wanted():
                 task.tell(closed)
+        for call in calls:
+            with contextlib.suppress(Exception):
+                call()
         if not self._first.done():
             self._first.set_exception(closed)
         self._epoll.close()

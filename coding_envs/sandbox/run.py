@@ -230,6 +230,17 @@ class Sandbox(ABC):
 
         self.submit(run).add_done_callback(tell)
 
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Calls `call`, once, when what it starts can soon be run, in any thread.
+
+        For work that comes before a run: done just in time, it holds up nobody's earlier runs. It
+        must not raise.
+
+        Raises:
+          SandboxClosedError: the sandbox was closed.
+        """
+        call()
+
     @abstractmethod
     def close(self) -> None:
         """Ends every run and process of this sandbox; again and again is fine."""

@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,13 @@ class Task:
     begin: Callable[[], bool] | None = None  # returns False where nobody wants it any more
     tries: int = 0
     shares: bool = False  # may run in a process that is rolled back
+    prepared: Active | None = None  # all that can be done before a worker is free
+
+    def discard(self) -> None:
+        """Lets go of what was prepared."""
+        if self.prepared is not None:
+            self.prepared.close()
+            self.prepared = None
 
     def wanted(self) -> bool:
         """Returns False where it has been cancelled; it cannot be from now on."""
@@ -128,20 +136,27 @@ class Active:
       streams: by role: channel, stdin, stdout, stderr.
       status: the worker's status, once it is there: how it ended, its value, CPU and wall seconds,
         peak bytes.
+      theirs: the worker's ends of its descriptors, until they are handed over.
+      flags: those of the request.
       memory: True where its messages come through the worker's shared memory.
+      messages: what they were, once it has ended.
       ended_at: when that was (monotonic clock, seconds).
       held: copies of its standard input and output where it has a peer, which notices its end only
         when they are closed: after the host has learned of it.
     """
 
     __slots__ = (
-        *("deadline", "ended_at", "held", "killed", "memory", "number", "run", "status", "streams"),
-        "watch_at",
+        *("deadline", "ended_at", "flags", "held", "killed", "memory", "messages", "number", "run"),
+        *("status", "streams", "theirs", "watch_at"),
     )
 
-    def __init__(self, number: int, run: Run, deadline: float, watch_at: float) -> None:
-        self.number, self.run, self.deadline, self.watch_at = number, run, deadline, watch_at
+    def __init__(self, number: int, run: Run) -> None:
+        self.number, self.run = number, run
+        self.deadline = self.watch_at = math.inf
         self.streams: dict[str, Stream] = {}
+        self.theirs: list[int] = []
+        self.flags = 0
+        self.messages = b""
         self.status: tuple[int, int, float, float, int] | None = None
         self.ended_at = 0.0
         self.held: tuple[int, ...] = ()
@@ -158,9 +173,16 @@ class Active:
             os.close(fd)
         self.held = ()
 
+    def close_theirs(self) -> None:
+        """Closes the worker's ends, which it has or will never get."""
+        for fd in self.theirs:
+            os.close(fd)
+        self.theirs = []
+
     def close(self) -> None:
-        """Closes the host's ends of its descriptors."""
+        """Closes the host's ends of its descriptors, and the worker's that it has not got."""
         self.let_go()
+        self.close_theirs()
         for stream in self.streams.values():
             stream.close()
 
@@ -202,7 +224,9 @@ class Worker:
             # It cannot shrink under us: the guest closes its descriptor before any program runs.
             self.messages = mmap.mmap(self.memory, MEMORY_BYTES)
             self.process = launcher.launch(guest, self.memory, log_write)
-            self.group.add(self.process.pid)
+            # Each move takes the kernel some milliseconds: while the worker starts.
+            self._gathering = threading.Thread(target=self._gather, daemon=True)
+            self._gathering.start()
         except BaseException:
             self.group.close()
             host.close()
@@ -231,11 +255,16 @@ class Worker:
         """All that is lost when the worker dies."""
         return ([self.task] if self.task else []) + list(self.orders.values())
 
+    def _gather(self) -> None:
+        self.group.add(self.process.pid)
+        self.group.hold(self.process.pid)  # what it had started before it was moved
+
     def measure(self, told_bytes: int) -> None:
         """Notes the guest's address space, which a run's memory limit is added to.
 
         All that is in the worker is in its group from now on.
         """
+        self._gathering.join()
         self.group.hold(self.process.pid)
         if told_bytes:
             self.base_bytes = told_bytes
@@ -284,6 +313,7 @@ class Worker:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
+        self._gathering.join()
         self.group.close()
         said = self._last_words()
         os.close(self.log)
