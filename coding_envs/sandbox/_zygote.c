@@ -279,7 +279,7 @@ settle(PyObject *Py_UNUSED(module), PyObject *objects)
 
 enum { RUN, KILL };
 enum { EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO, STOPPED };
-enum { FLAG_SCRATCH = 1, FLAG_STDIN = 2, FLAG_SPLIT = 4, FLAG_ROLLBACK = 32 };
+enum { FLAG_SCRATCH = 1, FLAG_STDIN = 2, FLAG_SPLIT = 4, FLAG_ROLLBACK = 32, FLAG_JOB = 64 };
 
 typedef struct __attribute__((packed)) {
     uint64_t number;
@@ -420,12 +420,9 @@ sort_fds(const Request *request, const int *fds, int null_fd, int *sorted)
     sorted[2] = request->flags & FLAG_SPLIT ? fds[next++] : sorted[1];
 }
 
-PyDoc_STRVAR(read_job_doc,
-"read_job()\n--\n\n"
-"Returns the job that comes on descriptor 3; ends the process where there is none.");
-
+/* Returns the job that comes on descriptor 3; ends the process where there is none. */
 static PyObject *
-read_job(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(args))
+read_job(void)
 {
     uint64_t size;
     if (read_exactly(3, (char *)&size, sizeof(size)) != 0) {
@@ -468,8 +465,11 @@ become_child(const Request *request, const int *fds, int null_fd, int failure_fd
     if (syscall(SYS_close_range, 4u, ~0u, 0u) != 0) {
         fail_setup(failure_fd, "close_range");
     }
+    if (request->flags & FLAG_JOB) {
+        return PyBytes_FromStringAndSize(NULL, 0); /* it is in the shared memory */
+    }
     /* What fails from here on is the program's affair: too big for its memory, for one. */
-    return read_job(NULL, NULL);
+    return read_job();
 }
 
 /* --- the parent -------------------------------------------------------------------------------- */
@@ -838,7 +838,7 @@ PyDoc_STRVAR(serve_doc,
 "With the module `rollback`, and the folder of a procfs, runs that allow it share one process that\n"
 "is rolled back after each; `verify` compares all of its memory each time, for tests.\n\n"
 "Returns (flags, job) in each child; (FLAG_ROLLBACK, control socket) in a rollback executor, which\n"
-"then calls checkpoint() and read_job(); and None in the parent at the end.");
+"then calls checkpoint(); and None in the parent at the end.");
 
 static PyObject *
 serve(PyObject *Py_UNUSED(module), PyObject *args)
@@ -900,7 +900,6 @@ serve(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyMethodDef methods[] = {
     {"serve", serve, METH_VARARGS, serve_doc},
-    {"read_job", read_job, METH_NOARGS, read_job_doc},
     {"settle", settle, METH_O, settle_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -35,6 +35,7 @@ from typing import Any
 import guest_compiler  # type: ignore[import-not-found]
 import plain_data  # type: ignore[import-not-found]
 from guest_protocol import (  # type: ignore[import-not-found]
+    FLAG_JOB,
     FLAG_MEMORY,
     FLAG_ROLLBACK,
     FLAG_SERVICE,
@@ -216,6 +217,13 @@ class _Messages:
         """Leaves the memory to another child: only the channel from now on."""
         self.memory = None
         _libc.munmap(self.address, MEMORY_BYTES)
+
+    def take_job(self) -> bytes:
+        """Returns the job that the host has put here, and makes room for messages."""
+        (size,) = LENGTH.unpack_from(self.memory)
+        job = bytes(self.memory[LENGTH.size : LENGTH.size + size])
+        _pack_into(self.memory, 0, 0)
+        return job
 
     def write(self, line: bytes) -> None:
         """Sends one line, its end included."""
@@ -492,11 +500,13 @@ def main() -> None:
     if flags & FLAG_ROLLBACK:
         assert rollback is not None
         rollback.checkpoint(job)  # here every run of this process begins
-        flags, job = FLAG_MEMORY, zygote.read_job()
+        flags = FLAG_MEMORY | FLAG_JOB
     elif not flags & FLAG_MEMORY:
         _messages.unmap()
     code = 1
     try:
+        if flags & FLAG_JOB:
+            job = _messages.take_job()
         code = _serve_orders(job) if flags & FLAG_SERVICE else _run_job(job)
     except MemoryError:
         _send({"error": "MemoryError: the program does not fit into its memory"})

@@ -4,7 +4,9 @@ On the control socket, one packet per message (SOCK_SEQPACKET), of a fixed size.
 carries the run's file descriptors: its channel, its standard input where FLAG_STDIN is set, its
 standard output, and its standard error where FLAG_SPLIT is set (else output serves for both).
 
-On a run's channel: the job, with its length before it; then whatever the child sends. A service
+On a run's channel: the job, with its length before it, unless FLAG_JOB says that it is in the
+worker's shared memory (the channel is a pipe then, else a socket; who passes sockets has the kernel
+look for cycles); then whatever the child sends. A service
 (FLAG_SERVICE) gets order after order on its channel and answers each, all with their length before
 them, until it is killed.
 
@@ -35,6 +37,9 @@ STATUS = struct.Struct("<QiiddQ")
 EXITED, SIGNALED, CPU_LIMIT, WALL_LIMIT, KILLED, SETUP_FAILED, HELLO, STOPPED = range(8)
 
 FLAG_ROLLBACK = 32  # may run in a process that other runs have been in, rolled back after each
+FLAG_JOB = (
+    64  # the job is in the shared memory, where the messages go afterwards; with FLAG_ROLLBACK
+)
 
 MEMORY_BYTES = 1 << 18
 LENGTH = struct.Struct("<Q")

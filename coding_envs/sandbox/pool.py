@@ -411,12 +411,19 @@ class WorkerPool(Sandbox):
         limits, streams, theirs = run.limits, active.streams, active.theirs
         flags = protocol.FLAG_SCRATCH if run.scratch else 0
         flags |= protocol.FLAG_MEMORY if active.memory else 0
-        flags |= protocol.FLAG_ROLLBACK if shares else 0
+        most = _SCRIPT_CHANNEL_BYTES if run.calls is None else limits.output_bytes
+        job = run.job(code)
         try:
-            ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
-            theirs.append(their.detach())
-            most = _SCRIPT_CHANNEL_BYTES if run.calls is None else limits.output_bytes
-            streams["channel"] = Stream(ours.detach(), most, run.job(code))
+            if shares and len(job) <= protocol.MEMORY_BYTES:
+                flags |= protocol.FLAG_ROLLBACK | protocol.FLAG_JOB
+                active.job = job
+                read, write = os.pipe2(_PIPE)
+                theirs.append(write)
+                streams["channel"] = Stream(read, most)
+            else:
+                ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
+                theirs.append(their.detach())
+                streams["channel"] = Stream(ours.detach(), most, job)
             if joined is not None:
                 flags |= protocol.FLAG_STDIN | protocol.FLAG_SPLIT
                 theirs += [os.dup(fd) for fd in joined]
@@ -452,6 +459,8 @@ class WorkerPool(Sandbox):
         active.watch_at = now + _WATCH_AFTER_S
         worker.actives[active.number] = active
         self._make_room(worker)
+        if active.job:
+            worker.put_job(active.job)
         packet = protocol.REQUEST.pack(
             active.number,
             protocol.RUN,

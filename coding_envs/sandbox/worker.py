@@ -31,7 +31,7 @@ __all__ = [
 
 _CHUNK = 1 << 16
 _PAGE = mmap.PAGESIZE
-_BLANK = bytes(_PAGE)
+_BLANK = bytes(4 * _PAGE)
 _END_S = 3.0  # for an idle worker to end by itself on a loaded machine; then it is killed
 _BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
 
@@ -140,13 +140,25 @@ class Active:
       flags: those of the request.
       memory: True where its messages come through the worker's shared memory.
       messages: what they were, once it has ended.
+      job: what is put into that memory before it begins, or b"".
       ended_at: when that was (monotonic clock, seconds).
       held: copies of its standard input and output where it has a peer, which notices its end only
         when they are closed: after the host has learned of it.
     """
 
     __slots__ = (
-        *("deadline", "ended_at", "flags", "held", "killed", "memory", "messages", "number", "run"),
+        *(
+            "deadline",
+            "ended_at",
+            "flags",
+            "held",
+            "job",
+            "killed",
+            "memory",
+            "messages",
+            "number",
+            "run",
+        ),
         *("status", "streams", "theirs", "watch_at"),
     )
 
@@ -156,7 +168,7 @@ class Active:
         self.streams: dict[str, Stream] = {}
         self.theirs: list[int] = []
         self.flags = 0
-        self.messages = b""
+        self.messages = self.job = b""
         self.status: tuple[int, int, float, float, int] | None = None
         self.ended_at = 0.0
         self.held: tuple[int, ...] = ()
@@ -239,6 +251,7 @@ class Worker:
         host.setblocking(False)
         self.started = time.monotonic()
         self.ready = False
+        self._used_bytes = _PAGE  # of the shared memory, from its beginning
         self.base_bytes = _BASE_BYTES
         self.task: Task | None = None
         self.actives: dict[int, Active] = {}  # of the task: the run, and its peer
@@ -274,14 +287,21 @@ class Worker:
             with Path(f"/proc/{pid}/statm").open(encoding="ascii") as file:
                 self.base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
+    def put_job(self, job: bytes) -> None:
+        """Puts a run's job, its length before it, where its messages will go."""
+        self.messages[: len(job)] = job
+        self._used_bytes = -(-len(job) // _PAGE) * _PAGE
+
     def take_messages(self) -> bytes:
         """Returns what a run that has ended left in the shared memory, and empties it."""
         messages = self.messages
         end = LENGTH.size + LENGTH.unpack_from(messages)[0]
         data = messages[LENGTH.size : min(end, MEMORY_BYTES)]
-        # All of it, as the program may have written anywhere; mostly only one page is there.
-        if os.fstat(self.memory).st_blocks * 512 <= _PAGE:
-            messages[:_PAGE] = _BLANK
+        # All of it, as the program may have written anywhere; mostly there are no other pages than
+        # those of the job, or the first.
+        used, self._used_bytes = self._used_bytes, _PAGE
+        if os.fstat(self.memory).st_blocks * 512 <= used:
+            messages[:used] = _BLANK[:used] if used <= len(_BLANK) else bytes(used)
         else:
             os.ftruncate(self.memory, 0)
             os.ftruncate(self.memory, MEMORY_BYTES)

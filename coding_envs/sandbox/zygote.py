@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from guest_protocol import (  # type: ignore[import-not-found]
     CPU_LIMIT,
     EXITED,
+    FLAG_JOB,
     FLAG_SCRATCH,
     FLAG_SPLIT,
     FLAG_STDIN,
@@ -224,6 +225,8 @@ def _become_child(
             os.eventfd_write(failure_fd, 1)
         finally:
             os._exit(1)
+    if flags & FLAG_JOB:
+        return b""
     # What fails from here on is the program's affair: too big for its memory, for one.
     try:
         (size,) = LENGTH.unpack(read_exactly(3, LENGTH.size))
