@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import signal
 import time
 from collections.abc import Sequence
@@ -13,11 +14,15 @@ from pathlib import Path
 
 from coding_envs import CallTest, Judge, Problem, Verdict, load_problems
 from coding_envs.data.humaneval import problem_from_row
+from coding_envs.judge.judge import jail_modules
+from coding_envs.sandbox.guest_protocol import STATUS
+from coding_envs.sandbox.launch import NsjailLauncher
+from coding_envs.sandbox.worker import Worker
 
 from .contract import Grader
 from .corpus import Task
 
-__all__ = ["CodingEnvs", "own_bytes", "processes_of", "start_ms"]
+__all__ = ["CodingEnvs", "own_bytes", "processes_of", "start_ms", "worker_start_ms"]
 
 
 class CodingEnvs(Grader):
@@ -78,6 +83,20 @@ def start_ms() -> float:
     judge = Judge(1)
     took_ms = 1e3 * (time.perf_counter() - started)
     judge.close()
+    return took_ms
+
+
+def worker_start_ms() -> float:
+    """Returns the time that one more worker takes until it says that it is ready."""
+    launcher = NsjailLauncher(jail_modules())
+    Worker(launcher).destroy()  # what only the first one does
+    started = time.perf_counter()
+    worker = Worker(launcher)
+    select.select([worker.control], [], [])
+    took_ms = 1e3 * (time.perf_counter() - started)
+    said_hello = bool(worker.control.recv(STATUS.size))
+    words = worker.destroy()
+    assert said_hello, words
     return took_ms
 
 

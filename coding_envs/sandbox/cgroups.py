@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Group", "Groups", "Place", "find_place"]
+__all__ = ["Group", "Groups", "Place", "descendants", "find_place"]
 
 _PREFIX = "coding_envs-"
 _BASE_BYTES = 256 * 2**20  # interpreter, nsjail, page cache, and the kernel's own for a run's pipes
@@ -210,7 +210,7 @@ class Group:
     def hold(self, pid: int) -> None:
         """Makes sure of a process and its descendants: some may be older than its move."""
         inside = self.processes()
-        for one in _tree(pid) if self._parts else ():
+        for one in descendants(pid) if self._parts else ():
             if one not in inside:
                 self.add(one)
 
@@ -293,12 +293,13 @@ def _processes(folder: Path) -> list[int]:
     return [pid for pid in numbers if pid > 0]  # 0: not in sight from our namespace
 
 
-def _tree(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
+    """Yields a process's number and those of all that descend from it."""
     yield pid
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in path.read_text().split():
-                yield from _tree(int(child))
+                yield from descendants(int(child))
 
 
 def _wait_for(done: Callable[[], bool], seconds: float) -> None:

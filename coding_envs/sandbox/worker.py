@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cgroups import descendants
 from .guest_protocol import LENGTH, MEMORY_BYTES
 from .launch import Launcher
 from .run import Done, Order, Run, RunResult
@@ -279,6 +280,10 @@ class Worker:
         """
         self._gathering.join()
         self.group.hold(self.process.pid)
+        # Whom a worker's process is woken by, this process, goes on first: it has the next run.
+        for pid in descendants(self.process.pid):
+            with contextlib.suppress(OSError):
+                os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
         if told_bytes:
             self.base_bytes = told_bytes
             return
