@@ -203,7 +203,7 @@ def _measure(folder: Path) -> list[dict[str, Any]]:
                 for result in evaluate(problems, programs, judge).results:
                     flags = problems.by_key(result.key).flags
                     names = ["train"] if split == "train" else ["held out"]
-                    names += [f"{flag}s" for flag in flags if flag.startswith("held_out")]
+                    names += [flag for flag in flags if flag.startswith("held_out_")]
                     for name in names:
                         solved[name].append(result.verdict.accepted)
             point["rates"] = {name: statistics.fmean(found) for name, found in solved.items()}

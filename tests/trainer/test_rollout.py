@@ -73,7 +73,7 @@ def test_agents_return_in_any_order(
         trainer.train()
 
 
-@pytest.mark.parametrize("latency", [0, 1, 7, 30])
+@pytest.mark.parametrize("latency", [0, 1, 3, 7, 30])
 def test_verdicts_that_come_later(counter: Any, make: Any, latency: int) -> None:
     trainer = make(counter(4, LENGTH, latency=latency), batch_size=64, learning_rate=1e-30)
     for _ in range(8):
@@ -81,9 +81,19 @@ def test_verdicts_that_come_later(counter: Any, make: Any, latency: int) -> None
         trainer.buffer.arrange()
         check_rows(trainer, slice(0, trainer.buffer.segments))
         trainer.train()
-    if latency <= 8:
-        # The rollout has not waited, but for the very last verdicts.
+    if latency <= 3:  # within a quarter of an update's steps
         assert trainer.timing.total_seconds.get("sandbox_wait", 0.0) == 0.0
+
+
+def test_the_rollout_does_not_run_ahead_of_late_verdicts(counter: Any, make: Any) -> None:
+    """It did, by two batches: updates then learned from what policies of long ago had done."""
+    trainer = make(counter(4, LENGTH, latency=30), batch_size=32)
+    learned = 0
+    for _ in range(6):
+        trainer.evaluate()
+        assert trainer.global_step - learned <= 32 + 32 // 4
+        trainer.train()
+        learned += 32
 
 
 def test_dead_agents_neither_learn_nor_count(counter: Any, make: Any) -> None:

@@ -125,6 +125,14 @@ class RolloutBuffer:
         return len(self._free)
 
     @property
+    def ahead(self) -> int:
+        """Steps in rows that are not full, where enough rows are and only verdicts are wanted."""
+        if np.count_nonzero(self._filled) < self.segments:
+            return 0
+        rows = self.agent_row
+        return int((self.agent_step + 1)[(rows >= 0) & ~self._filled[rows]].sum())
+
+    @property
     def waits(self) -> bool:
         """True while verdicts are open."""
         return bool(self._tickets)

@@ -27,6 +27,7 @@ from .timing import Timing
 
 __all__ = ["AgentStates", "Batch", "Collector", "DeferredVerdicts", "action_masks"]
 
+_AHEAD = 4  # the part of a batch that is collected while verdicts of the one before are open
 _WAIT_S = 0.05  # for verdicts, before it is looked at whether the process shall end
 
 
@@ -209,6 +210,9 @@ class Collector:
         self._idle = np.zeros(agents, bool)
         self._held: Batch | None = None
         self._device = buffer.device
+        # Where verdicts are what an update lacks, more steps of the policy as it is make it learn
+        # from what an older one did. A few hide the time that verdicts take; then it waits.
+        self._most_ahead = max(1, buffer.segments * buffer.horizon // _AHEAD)
 
     @torch.no_grad()
     def collect(self) -> bool:
@@ -219,6 +223,9 @@ class Collector:
                 return False
             if self.deferred and buffer.waits:
                 self._redeem(wait=False)
+                if buffer.ahead >= self._most_ahead:
+                    self._redeem(wait=True)
+                    continue
             held, self._held = self._held, None
             batch, finish = (held, None) if held is not None else self._receive()
             if finish is None:
