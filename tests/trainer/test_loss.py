@@ -10,10 +10,12 @@ import torch
 from torch.distributions import Categorical, Normal
 
 from coding_envs_trainer.loss import (
+    LossTerms,
     evaluate_actions,
     mask_logits,
     ppo_loss,
     sample_actions,
+    scaled_advantages,
 )
 
 
@@ -26,6 +28,13 @@ def options(**more: Any) -> dict[str, Any]:
         "weights": None, "valid": None, "clip_coef": 0.2, "vf_clip_coef": 0.2, "vf_coef": 0.5,
         "ent_coef": 0.01, "normalize": True,
     } | more  # fmt: skip
+
+
+def loss(made: dict[str, torch.Tensor], opts: dict[str, Any]) -> tuple[LossTerms, torch.Tensor]:
+    opts = dict(opts)
+    how = {name: opts.pop(name) for name in ("weights", "normalize")}
+    advantages = scaled_advantages(made["advantages"], valid=opts["valid"], **how)
+    return ppo_loss(**(made | {"advantages": advantages}), **opts)
 
 
 def batch(segments: int = 6, horizon: int = 5) -> dict[str, torch.Tensor]:
@@ -83,7 +92,7 @@ VALID = torch.rand(6, 5, generator=torch.Generator().manual_seed(3)) > 0.3
 )  # fmt: skip
 def test_ppo_loss(more: dict[str, Any]) -> None:
     made, opts = batch(), options(**more)
-    terms, ratio = ppo_loss(**made, **opts)
+    terms, ratio = loss(made, opts)
     for name, value in expected(made, opts).items():
         assert getattr(terms, name).item() == pytest.approx(value, rel=1e-10), name
     assert torch.allclose(ratio, (made["logprobs"] - made["old_logprobs"]).exp())
@@ -99,7 +108,7 @@ def test_a_masked_step_teaches_nothing_whatever_it_holds() -> None:
     gradients = []
     for one in (made, poisoned):
         leaves = {n: one[n].detach().requires_grad_() for n in ("logprobs", "values", "entropies")}
-        ppo_loss(**(one | leaves), **options(valid=VALID))[0].loss.backward()  # type: ignore[no-untyped-call]
+        loss(one | leaves, options(valid=VALID))[0].loss.backward()  # type: ignore[no-untyped-call]
         gradients.append({name: leaf.grad for name, leaf in leaves.items()})
     for name, gradient in gradients[0].items():
         assert gradient is not None
@@ -191,3 +200,22 @@ def test_gradients_of_masked_logits_are_finite() -> None:
     assert leaf.grad is not None
     assert leaf.grad.isfinite().all()
     assert not leaf.grad[~mask].any()
+
+
+@pytest.mark.parametrize("valid", [None, VALID], ids=["all", "masked"])
+def test_the_pieces_of_a_minibatch_add_up(valid: torch.Tensor | None) -> None:
+    made, opts = batch(), options(valid=valid)
+    whole, _ = loss(made, opts)
+    advantages = scaled_advantages(made["advantages"], weights=None, valid=valid, normalize=True)
+    count = 30.0 if valid is None else valid.sum()
+    opts = {name: opts[name] for name in opts if name not in ("weights", "normalize", "valid")}
+    parts = [
+        ppo_loss(
+            **{name: value[rows] for name, value in (made | {"advantages": advantages}).items()},
+            valid=None if valid is None else valid[rows], count=count, **opts,
+        )[0]
+        for rows in (slice(0, 1), slice(1, 4), slice(4, 6))
+    ]  # fmt: skip
+    for name in ("loss", "policy_loss", "value_loss", "entropy", "approx_kl", "clipfrac"):
+        total = sum(getattr(part, name) for part in parts)
+        assert torch.allclose(total, getattr(whole, name)), name

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 __all__ = ["MASKED_LOGIT", "Logits", "LossTerms", "evaluate_actions", "mask_logits", "ppo_loss",
-           "sample_actions"]  # fmt: skip
+           "sample_actions", "scaled_advantages"]  # fmt: skip
 
 Logits = Tensor | Sequence[Tensor] | Normal
 
@@ -131,6 +131,24 @@ class LossTerms:
     importance: Tensor
 
 
+def scaled_advantages(
+    advantages: Tensor, *, weights: Tensor | None, valid: Tensor | None, normalize: bool
+) -> Tensor:
+    """Returns the advantages of a minibatch as the policy loss takes them.
+
+    Args:
+      advantages: [segments, horizon].
+      weights: of each segment's part in the policy loss, [segments, 1], or None.
+      valid: bool, False where a step does not count; None where all do.
+      normalize: to mean 0 and deviation 1 over the valid steps, before they are weighted.
+    """
+    if normalize:
+        mean = _mean(advantages, valid)
+        deviation = _mean((advantages - mean).square(), valid).sqrt()
+        advantages = (advantages - mean) / (deviation + 1e-8)
+    return advantages if weights is None else advantages * weights
+
+
 def ppo_loss(
     *,
     logprobs: Tensor,
@@ -140,15 +158,16 @@ def ppo_loss(
     old_values: Tensor,
     advantages: Tensor,
     returns: Tensor,
-    weights: Tensor | None,
     valid: Tensor | None,
+    count: Tensor | float | None = None,
     clip_coef: float,
     vf_clip_coef: float,
     vf_coef: float,
     ent_coef: float,
-    normalize: bool,
 ) -> tuple[LossTerms, Tensor]:
     """Returns PPO's clipped loss and the importance ratio of each step.
+
+    A minibatch can be given in pieces: with `count`, the losses of its pieces add up to its own.
 
     Args:
       logprobs: of the actions taken, by the policy that learns, [segments, horizon].
@@ -156,34 +175,33 @@ def ppo_loss(
       values: its values.
       old_logprobs: by the policy that acted.
       old_values: of the policy that acted.
-      advantages: without a gradient.
+      advantages: as `scaled_advantages` returns them.
       returns: what the values are to become, without a gradient.
-      weights: of each segment's part in the policy loss, [segments, 1], or None.
       valid: bool, False where a step neither learns nor counts; None where all are valid.
+      count: valid steps of the whole minibatch; None: these are all.
       clip_coef: of the policy's ratio.
       vf_clip_coef: of the value's change; 0 or less does not clip it.
       vf_coef: of the value loss in the loss.
       ent_coef: of the entropy in it.
-      normalize: advantages to mean 0 and deviation 1 over the valid steps.
 
     Returns:
       the terms; and pi / pi_old, [segments, horizon], without a gradient.
     """
+
+    def mean(of: Tensor) -> Tensor:
+        return _mean(of, valid, count)
+
     log_ratio = logprobs - old_logprobs
     ratio = log_ratio.exp()
-    if normalize:
-        advantages = _normalized(advantages, valid)
-    if weights is not None:
-        advantages = advantages * weights
     unclipped = -advantages * ratio
     clipped = -advantages * ratio.clamp(1.0 - clip_coef, 1.0 + clip_coef)
-    policy_loss = _mean(torch.maximum(unclipped, clipped), valid)
+    policy_loss = mean(torch.maximum(unclipped, clipped))
     errors = (values - returns).square()
     if vf_clip_coef > 0:
         near = old_values + (values - old_values).clamp(-vf_clip_coef, vf_clip_coef)
         errors = torch.maximum(errors, (near - returns).square())
-    value_loss = 0.5 * _mean(errors, valid)
-    entropy = _mean(entropies, valid)
+    value_loss = 0.5 * mean(errors)
+    entropy = mean(entropies)
     loss = policy_loss + vf_coef * value_loss - ent_coef * entropy
     with torch.no_grad():
         away = (ratio - 1.0).abs() > clip_coef
@@ -193,22 +211,17 @@ def ppo_loss(
             value_loss.detach(),
             entropy.detach(),
             # k1 and k3 of http://joschu.net/blog/kl-approx.html
-            _mean(-log_ratio, valid),
-            _mean(ratio - 1.0 - log_ratio, valid),
-            _mean(away.to(ratio.dtype), valid),
-            _mean(ratio, valid),
+            mean(-log_ratio),
+            mean(ratio - 1.0 - log_ratio),
+            mean(away.to(ratio.dtype)),
+            mean(ratio),
         )
     return terms, ratio.detach()
 
 
-def _mean(values: Tensor, valid: Tensor | None) -> Tensor:
+def _mean(values: Tensor, valid: Tensor | None, count: Tensor | float | None = None) -> Tensor:
     if valid is None:
-        return values.mean()
+        return values.mean() if count is None else values.sum() / count
     # Not by multiplication: what is masked may be anything, even NaN.
-    return torch.where(valid, values, 0.0).sum() / valid.sum().clamp(min=1)
-
-
-def _normalized(values: Tensor, valid: Tensor | None) -> Tensor:
-    mean = _mean(values, valid)
-    deviation = _mean((values - mean).square(), valid).sqrt()
-    return (values - mean) / (deviation + 1e-8)
+    total = torch.where(valid, values, 0.0).sum()
+    return total / (valid.sum().clamp(min=1) if count is None else count)

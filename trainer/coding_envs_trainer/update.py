@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from . import priority, vtrace
 from .buffer import RolloutBuffer
 from .distributed import Group
-from .loss import LossTerms, evaluate_actions, mask_logits, ppo_loss
+from .loss import LossTerms, evaluate_actions, mask_logits, ppo_loss, scaled_advantages
 from .timing import Timing
 
 __all__ = ["Learner", "LearnerOptions"]
+
+_KL = [field.name for field in fields(LossTerms)].index("approx_kl")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class LearnerOptions:
     target_kl: float
     minibatches: int
     minibatch_segments: int
-    accumulate: int
+    chunk_segments: int
     vtrace_backend: str = "auto"
 
 
@@ -99,30 +101,22 @@ class Learner:
         beta = priority.annealed_beta(options.prio_beta0, progress)
         sums = torch.zeros(len(fields(LossTerms)), device=buffer.device)
         done = 0
-        while done < options.minibatches:
-            if done:
+        for number in range(options.minibatches):
+            if number:
                 self._compute_advantages()
-            parts = min(options.accumulate, options.minibatches - done)
             with self._timing("train_misc"):
                 chances = priority.probabilities(self._priorities, options.prio_alpha)
                 # Without replacement within one step of the optimiser.
-                drawn, weights = priority.sample(chances, parts * options.minibatch_segments, beta)
-            kl = 0.0
-            for part in range(parts):
-                chosen = slice(
-                    part * options.minibatch_segments, (part + 1) * options.minibatch_segments
-                )
-                terms = self._learn(
-                    drawn[chosen], weights[chosen, None], parts, None if all_valid else valid
-                )
-                sums += torch.stack([getattr(terms, one.name).detach() for one in fields(terms)])
-                if options.target_kl > 0:
-                    kl += terms.approx_kl.item() / parts
-            done += parts
+                drawn, weights = priority.sample(chances, options.minibatch_segments, beta)
+            terms = self._learn(drawn, weights[:, None], None if all_valid else valid)
+            sums += terms
+            done += 1
             self._step()
-            # Another process may have reached it: all stop, or none.
-            if options.target_kl > 0 and self._group.any(kl > options.target_kl, buffer.device):
-                break
+            if options.target_kl > 0:
+                too_far = terms[_KL].item() > options.target_kl
+                # Another process may have reached it: all stop, or none.
+                if self._group.any(too_far, buffer.device):
+                    break
         means = (self._group.sums(sums) / (done * self._group.size)).tolist()
         losses = dict(zip([field.name for field in fields(LossTerms)], means, strict=True))
         return losses | {"explained_variance": explained, "minibatches": float(done)}
@@ -156,8 +150,40 @@ class Learner:
             return float("nan")
         return float(1 - advantages.var() / variance)
 
-    def _learn(self, index: Tensor, weight: Tensor, parts: int, valid: Tensor | None) -> LossTerms:
-        """Adds one minibatch's gradient."""
+    def _learn(self, index: Tensor, weights: Tensor, valid: Tensor | None) -> Tensor:
+        """Makes the gradient of one minibatch; returns its loss terms."""
+        options = self.options
+        with self._timing("train_copy"):
+            advantages = self._advantages[index]
+            chosen = None if valid is None else valid[index]
+            scaled = scaled_advantages(
+                advantages, weights=weights, valid=chosen, normalize=options.normalize
+            )
+            count: Tensor | float = (
+                float(advantages.numel()) if chosen is None else chosen.sum().clamp(min=1)
+            )
+        sums = torch.zeros(len(fields(LossTerms)), device=self._buffer.device)
+        # In pieces that the caches hold; the gradients add up to the minibatch's.
+        for start in range(0, len(index), options.chunk_segments):
+            piece = slice(start, start + options.chunk_segments)
+            sums += self._learn_piece(
+                index[piece],
+                advantages[piece],
+                scaled[piece],
+                None if chosen is None else chosen[piece],
+                count,
+            )
+        return sums
+
+    def _learn_piece(
+        self,
+        index: Tensor,
+        advantages: Tensor,
+        scaled: Tensor,
+        valid: Tensor | None,
+        count: Tensor | float,
+    ) -> Tensor:
+        """Adds the gradient of some of a minibatch's segments; returns their part of its terms."""
         options, buffer = self.options, self._buffer
         with self._timing("train_copy"):
             place = buffer.observations.device
@@ -165,8 +191,6 @@ class Learner:
             actions = buffer.actions[index]
             old_logprobs = buffer.logprobs[index]
             old_values = buffer.values[index][:, :-1]
-            advantages = self._advantages[index]
-            chosen = None if valid is None else valid[index]
             state: dict[str, Any] = {"action": actions}
             if self._upstream_state:
                 state |= {"lstm_h": None, "lstm_c": None}
@@ -191,20 +215,19 @@ class Learner:
                 values=values.float().reshape(shape),
                 old_logprobs=old_logprobs,
                 old_values=old_values,
-                advantages=advantages,
+                advantages=scaled,
                 returns=advantages + old_values,
-                weights=weight,
-                valid=chosen,
+                valid=valid,
+                count=count,
                 clip_coef=options.clip_coef,
                 vf_clip_coef=options.vf_clip_coef,
                 vf_coef=options.vf_coef,
                 ent_coef=options.ent_coef,
-                normalize=options.normalize,
             )
         with self._timing("learn"):
-            (terms.loss / parts if parts > 1 else terms.loss).backward()  # type: ignore[no-untyped-call]
-            self._importance[index] = ratio if chosen is None else torch.where(chosen, ratio, 0.0)
-        return terms
+            terms.loss.backward()  # type: ignore[no-untyped-call]
+            self._importance[index] = ratio if valid is None else torch.where(valid, ratio, 0.0)
+        return torch.stack([getattr(terms, one.name).detach() for one in fields(terms)])
 
     def _step(self) -> None:
         with self._timing("learn"):
