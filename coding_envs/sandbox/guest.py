@@ -465,6 +465,10 @@ def _open_null(flags: int) -> int:
 
 def main() -> None:
     """Serves runs until the host closes the control socket."""
+    for one in set(signal.valid_signals()) - {signal.SIGPIPE, signal.SIGXFSZ}:
+        # What the host ignores, as under nohup, is no affair of the programs'.
+        if signal.getsignal(one) == signal.SIG_IGN:
+            signal.signal(one, signal.SIG_DFL)
     number, memory, *names = sys.argv[1:]
     bare, proc_wanted = "--bare" in names, "--proc" in names
     preload = [name for name in names if not name.startswith("-")]

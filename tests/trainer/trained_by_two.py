@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from typing import Any
 
@@ -87,6 +88,8 @@ def main() -> None:
     )
     trainer.close()
     Group.leave()
+    # PyTorch's own threads have been seen to abort an interpreter that ends here.
+    os._exit(0)
 
 
 if __name__ == "__main__":

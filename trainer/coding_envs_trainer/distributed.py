@@ -6,13 +6,17 @@ entry points, and what is sent is one flat tensor.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
 
 __all__ = ["Group"]
+
+_LEAVE = timedelta(seconds=10)
 
 
 class Group:
@@ -40,8 +44,11 @@ class Group:
 
     @staticmethod
     def leave() -> None:
-        """Leaves it; again and again is fine."""
+        """Leaves it, all together; again and again is fine."""
         if distributed.is_available() and distributed.is_initialized():
+            if distributed.get_backend() == "gloo":
+                with contextlib.suppress(RuntimeError):  # somebody is gone already
+                    distributed.monitored_barrier(timeout=_LEAVE)
             distributed.destroy_process_group()
 
     @property
