@@ -10,9 +10,8 @@ from typing import Any
 
 import gymnasium
 
-from .data import dataset_names
+from .data import DatasetSpec, dataset_names
 from .data import register_dataset as _register_dataset
-from .data.registry import DatasetSpec
 from .errors import InvalidValueError
 
 __all__ = ["environment_ids", "puffer_names", "register_dataset", "register_environments"]

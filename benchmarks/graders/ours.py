@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from coding_envs import CallTest, Judge, Problem, Verdict, load_problems
-from coding_envs.data.humaneval import problem_from_row
+from coding_envs.data.layouts.humaneval import problem_from_row
 from coding_envs.judge.judge import jail_modules
 from coding_envs.sandbox.guest_protocol import STATUS
 from coding_envs.sandbox.launch import NsjailLauncher

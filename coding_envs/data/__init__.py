@@ -5,27 +5,24 @@ registry.py     the datasets known by name, and `load_problems`
 hub.py          rows from the Hugging Face hub or from local files
 rows.py         a row whose columns are checked as they are read
 bundled.py      the bundled problem set
-humaneval.py    one module per dataset layout: a row -> a Problem
-mbpp.py
+spec.py         DatasetSpec: what is known of a dataset before any row is read
+layouts/        one module per dataset layout: a row -> a Problem
 """
 
 from .bundled import BUNDLED_CONFIGS, BUNDLED_SPLITS, load_bundled, problem_from_row
 from .hub import DataFiles
 from .problem_set import ProblemSet
-from .registry import (
-    DatasetSpec,
-    RowLoader,
-    dataset_names,
-    dataset_spec,
-    load_problems,
-    register_dataset,
-)
+from .registry import dataset_names, dataset_spec, load_problems, register_dataset
+from .spec import STYLES, DatasetSpec, Head, HeadReader, RowLoader
 
 __all__ = [
     "BUNDLED_CONFIGS",
     "BUNDLED_SPLITS",
+    "STYLES",
     "DataFiles",
     "DatasetSpec",
+    "Head",
+    "HeadReader",
     "ProblemSet",
     "RowLoader",
     "dataset_names",

@@ -17,7 +17,6 @@ import json
 import logging
 import os
 import sys
-import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DatasetError, UnknownNameError
+from ..forks import module_lock
 
 __all__ = ["BadRow", "DataFiles", "find_files", "rows_from_files", "rows_from_hub"]
 
@@ -113,7 +113,7 @@ def _quiet(datasets: Any) -> Iterator[None]:
 
 _lifted = 0
 _digits = 0
-_lock = threading.Lock()
+_lock = module_lock()
 
 
 @contextmanager

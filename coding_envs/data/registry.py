@@ -3,84 +3,24 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
 from ..problem import Problem
-from . import bundled, humaneval, mbpp
+from . import bundled, layouts
 from .hub import BadRow, DataFiles, find_files, rows_from_files, rows_from_hub
 from .problem_set import ProblemSet
+from .spec import DatasetSpec
 
 __all__ = [
-    "DatasetSpec",
-    "RowLoader",
     "dataset_names",
     "dataset_spec",
     "load_problems",
     "register_dataset",
 ]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _logger = logging.getLogger("coding_envs.data")
-
-
-class RowLoader(Protocol):
-    """Makes a Problem of a dataset's row, or raises DatasetRowError."""
-
-    def __call__(
-        self, row: Any, *, config: str, split: str, row_number: int, revision: str
-    ) -> Problem:
-        """Returns the row's problem."""
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """A dataset known by name.
-
-    Attributes:
-      name: what `load_problems` takes; letters, digits, "-" and "_".
-      description: one line for a person.
-      loader: makes a Problem of a row.
-      configs, default_config: the configurations; "default" where there is only one.
-      splits, default_split: the splits.
-      hub_path: the dataset's name on the Hugging Face hub, or "".
-      load_split: (config, split) -> ProblemSet: loads it where it is on no hub, or None.
-      expected_rows: (config, split) -> rows, as last seen; a difference is logged, never an error.
-      license: SPDX identifier.
-    """
-
-    name: str
-    description: str
-    loader: RowLoader
-    configs: tuple[str, ...] = ("default",)
-    default_config: str = "default"
-    splits: tuple[str, ...] = ("train", "test")
-    default_split: str = "train"
-    hub_path: str = ""
-    load_split: Callable[[str, str], ProblemSet] | None = None
-    expected_rows: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    license: str = ""
-
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(str(self.name)):
-            raise InvalidValueError(
-                f"name must be letters, digits, '-' and '_', got {self.name!r}; rename the dataset"
-            )
-        if not callable(self.loader):
-            raise InvalidValueError(f"loader of {self.name} must be callable, got {self.loader!r}")
-        for many, default in (("configs", "default_config"), ("splits", "default_split")):
-            names = tuple(getattr(self, many))
-            object.__setattr__(self, many, names)
-            if getattr(self, default) not in names:
-                raise InvalidValueError(
-                    f"{default} of {self.name} must be one of {many} ({', '.join(names)}), "
-                    f"got {getattr(self, default)!r}"
-                )
-        object.__setattr__(self, "expected_rows", MappingProxyType(dict(self.expected_rows)))
 
 
 _registered: dict[str, DatasetSpec] = {}
@@ -234,42 +174,12 @@ def _bundled(name: str, description: str) -> DatasetSpec:
         loader=loader,
         splits=bundled.BUNDLED_SPLITS,
         load_split=load_split,
+        styles=("call", "stdio"),
         license="MIT",
     )
 
-
-_MBPP_ROWS = {"full": (374, 500, 90, 10), "sanitized": (120, 257, 43, 7)}
-_MBPP_SPLITS = ("train", "test", "validation", "prompt")
 
 register_dataset(_bundled("starter", "bundled: one short expression or a few statements each"))
 register_dataset(_bundled("basic", "bundled: small functions and stdin/stdout programs"))
-register_dataset(
-    DatasetSpec(
-        name="humaneval",
-        description="HumanEval: complete a Python function from its docstring",
-        loader=humaneval.problem_from_row,
-        splits=("test",),
-        default_split="test",
-        hub_path="openai/openai_humaneval",
-        expected_rows={("default", "test"): 164},
-        license="MIT",
-    )
-)
-register_dataset(
-    DatasetSpec(
-        name="mbpp",
-        description="MBPP: mostly basic Python programs, from a sentence and three asserts",
-        loader=mbpp.problem_from_row,
-        configs=("full", "sanitized"),
-        default_config="full",
-        splits=_MBPP_SPLITS,
-        default_split="test",
-        hub_path="google-research-datasets/mbpp",
-        expected_rows={
-            (config, split): count
-            for config, counts in _MBPP_ROWS.items()
-            for split, count in zip(_MBPP_SPLITS, counts, strict=True)
-        },
-        license="CC-BY-4.0",
-    )
-)
+for _spec in layouts.SPECS:
+    register_dataset(_spec)

@@ -16,11 +16,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..forks import module_lock
 from ..problem import CodeTest, Limits, Problem
 from ..sandbox import Call, Calls, Order, Run, RunResult
 from ..verdict import Status, TestResult
@@ -49,12 +49,14 @@ class _Wanted:
     error: str
 
 
+_reports_lock = module_lock()  # judges are used from many threads
+
+
 class _Reports:
     """What the tester said of answers to one group of tests, the oldest forgotten first."""
 
     def __init__(self) -> None:
         self._by_digest: dict[bytes, list[dict[str, Any]]] = {}
-        self._lock = threading.Lock()  # judges are used from many threads
 
     def get(self, answers: bytes) -> list[dict[str, Any]] | None:
         """Returns what was said of these answers, or None."""
@@ -62,7 +64,7 @@ class _Reports:
 
     def put(self, answers: bytes, reports: list[dict[str, Any]]) -> None:
         """Notes what was said of these answers."""
-        with self._lock:
+        with _reports_lock:
             self._by_digest[_digest(answers)] = reports
             if len(self._by_digest) > _REPORTS_KEPT:
                 del self._by_digest[next(iter(self._by_digest))]

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..errors import InvalidValueError, SandboxClosedError, SandboxError, UnknownNameError
+from ..forks import check_owner
 from ..languages import CompileError, CompilerCache, Program, language, prepare
 from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
 from ..sandbox import Call, Calls, Done, Order, Run, RunResult, Sandbox, WordFinder, make_sandbox
@@ -85,6 +86,7 @@ class Judge:
         self._recordings: Recordings = {}
         self._calls_of: dict[str, Calls] = {}  # by problem fingerprint: what call tests call
         self._compiled = CompilerCache()
+        self._owner = os.getpid()
         self._lock = threading.Lock()
         self._pending: dict[str, list[Future[Verdict]]] = {}
         self._executions = 0
@@ -115,7 +117,9 @@ class Judge:
           InvalidValueError: `program` is not text, the problem has no tests, a language is not
             known, or the tests call functions and the problem's language is not Python.
           SandboxUnavailableError: a language's compiler or interpreter is not on this machine.
+          SandboxError: this process is a forked copy of the one that the judge was made in.
         """
+        check_owner("judge", self._owner)
         if not isinstance(program, str):
             raise InvalidValueError(f"program must be text (str), got {type(program).__name__}")
         if not problem.tests:
@@ -165,6 +169,8 @@ class Judge:
 
     def close(self) -> None:
         """Ends the sandbox, if it is this judge's own; again and again is fine."""
+        if os.getpid() != self._owner:
+            return  # a forked copy: all of it is the parent's
         if self._owns_sandbox:
             self._sandbox.close()
         if self._cache is not None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
+from ..forks import check_owner
 from . import seccomp
 from .launch import Launcher, NsjailLauncher, _bind, _reachable, python_in_jail
 from .pool import WorkerPool
@@ -347,10 +348,7 @@ class NativeSandbox(WorkerPool):
             raise SandboxUnavailableError(
                 "the 'unsafe' sandbox runs Python programs only; use the backend nsjail"
             )
-        if os.getpid() != self._owner:
-            raise SandboxError(
-                "this sandbox belongs to another process; make one in each process, after the fork"
-            )
+        check_owner("sandbox", self._owner)
         with self._native_lock:
             if self._native_closed:
                 raise SandboxClosedError("submitted to a closed sandbox; make a new one")
@@ -362,6 +360,8 @@ class NativeSandbox(WorkerPool):
 
     def close(self) -> None:
         """Ends every worker of every kind; see WorkerPool."""
+        if os.getpid() != self._owner:
+            return  # a forked copy: the workers are the parent's
         with self._native_lock:
             self._native_closed = True
             pools = list(self._native.values())

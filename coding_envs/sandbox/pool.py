@@ -23,6 +23,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
+from ..forks import check_owner
 from . import guest_protocol as protocol
 from .launch import Launcher
 from .run import Done, Ended, Order, Run, RunResult, Sandbox
@@ -153,22 +154,20 @@ class WorkerPool(Sandbox):
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Calls `call` in the pool's own thread, a little before a worker is free; see Sandbox."""
+        check_owner("sandbox", self._owner)
         with self._lock:
             self._check_open()
             self._calls.append(call)
             self._wake()
 
     def _enqueue(self, task: Task) -> None:
+        check_owner("sandbox", self._owner)
         with self._lock:
             self._check_open()
             (self._queue if isinstance(task.run, Run) else self._orders).append(task)
             self._wake()
 
     def _check_open(self) -> None:
-        if os.getpid() != self._owner:
-            raise SandboxError(
-                "this sandbox belongs to another process; make one in each process, after the fork"
-            )
         if self._broken is not None:
             raise self._broken
         if self._closing:
@@ -254,8 +253,7 @@ class WorkerPool(Sandbox):
             task.tell(result)
             return True
         if self._calls and len(self._queue) + len(self._orders) < _AHEAD * self._count:
-            with contextlib.suppress(Exception):
-                self._calls.popleft()()
+            _call(self._calls.popleft())
             return True
         return self._prepare_one()
 
@@ -320,7 +318,7 @@ class WorkerPool(Sandbox):
         task.tries += 1
         worker.task = task
         if task.prepared is not None and worker.rolls_back:
-            active, task.prepared, task.shares = task.prepared, None, True
+            active, task.prepared = task.prepared, None
             try:
                 self._hand_over(worker, active)
             except OSError as error:
@@ -329,7 +327,7 @@ class WorkerPool(Sandbox):
                 active.close_theirs()
             return
         task.discard()
-        task.shares = worker.rolls_back and self._may_share(run)
+        task.shares = worker.rolls_back and self._may_share(task)
         if run.peer is not None or len(run.source) > _MAX_COMPILED_CHARS:
             self._launch(worker, task, None)
             return
@@ -345,9 +343,13 @@ class WorkerPool(Sandbox):
         answered = functools.partial(self._on_compiled, worker, task)
         self._ask(worker, _COMPILER, payload, _COMPILE_S, answered)
 
-    def _may_share(self, run: Run) -> bool:
+    def _may_share(self, task: Task) -> bool:
         """Returns True where a process that is rolled back after the run will probably do."""
-        return run.peer is None and not run.scratch and not self.spends(run.source)
+        run = task.run
+        assert isinstance(run, Run)
+        if task.shares is None:
+            task.shares = run.peer is None and not run.scratch and not self.spends(run.source)
+        return task.shares
 
     def _on_compiled(self, worker: Worker, task: Task, reply: bytes | None) -> None:
         run = task.run
@@ -392,7 +394,7 @@ class WorkerPool(Sandbox):
           OSError: the worker is gone, or no descriptors are left.
         """
         shares = worker.task is not None and worker.task.shares
-        active = self._prepare(run, code, joined, shares=shares)
+        active = self._prepare(run, code, joined, shares=bool(shares))
         try:
             self._hand_over(worker, active)
         finally:
@@ -498,7 +500,7 @@ class WorkerPool(Sandbox):
             run = task.run
             if task.tries or task.prepared is not None or not isinstance(run, Run):
                 continue
-            if len(run.source) <= _MAX_COMPILED_CHARS and self._may_share(run):
+            if len(run.source) <= _MAX_COMPILED_CHARS and self._may_share(task):
                 known = self._compiled.get(run.source)
                 if known is None or known[:1] == b"C":
                     code = None if known is None else known[1:]
@@ -825,8 +827,7 @@ class WorkerPool(Sandbox):
             if task.wanted():
                 task.tell(broken)
         for call in calls:  # which are told when they start something
-            with contextlib.suppress(Exception):
-                call()
+            _call(call)
 
     def _disown(self) -> None:
         if not self._thread.is_alive() and self._closing:
@@ -882,8 +883,7 @@ class WorkerPool(Sandbox):
             if task.wanted():
                 task.tell(closed)
         for call in calls:
-            with contextlib.suppress(Exception):
-                call()
+            _call(call)
         if not self._first.done():
             self._first.set_exception(closed)
         self._epoll.close()
@@ -895,6 +895,12 @@ class WorkerPool(Sandbox):
         close = getattr(self._launcher, "close", None)
         if close is not None:
             close()
+
+
+def _call(call: Callable[[], None]) -> None:
+    """Calls what a caller wants called; one that raises must not end everybody's pool."""
+    with contextlib.suppress(Exception):
+        call()
 
 
 def _is_disturbed(active: Active) -> bool:

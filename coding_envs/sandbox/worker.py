@@ -32,7 +32,6 @@ __all__ = [
 
 _CHUNK = 1 << 16
 _PAGE = mmap.PAGESIZE
-_BLANK = bytes(4 * _PAGE)
 _END_S = 3.0  # for an idle worker to end by itself on a loaded machine; then it is killed
 _BASE_BYTES = 64 * 2**20  # address space of a warm interpreter, where /proc does not tell
 
@@ -45,7 +44,7 @@ class Task:
     done: Done
     begin: Callable[[], bool] | None = None  # returns False where nobody wants it any more
     tries: int = 0
-    shares: bool = False  # may run in a process that is rolled back
+    shares: bool | None = None  # may run in a process that is rolled back; None: not looked at
     prepared: Active | None = None  # all that can be done before a worker is free
 
     def discard(self) -> None:
@@ -148,19 +147,8 @@ class Active:
     """
 
     __slots__ = (
-        *(
-            "deadline",
-            "ended_at",
-            "flags",
-            "held",
-            "job",
-            "killed",
-            "memory",
-            "messages",
-            "number",
-            "run",
-        ),
-        *("status", "streams", "theirs", "watch_at"),
+        *("deadline", "ended_at", "flags", "held", "job", "killed", "memory", "messages"),
+        *("number", "run", "status", "streams", "theirs", "watch_at"),
     )
 
     def __init__(self, number: int, run: Run) -> None:
@@ -306,7 +294,7 @@ class Worker:
         # those of the job, or the first.
         used, self._used_bytes = self._used_bytes, _PAGE
         if os.fstat(self.memory).st_blocks * 512 <= used:
-            messages[:used] = _BLANK[:used] if used <= len(_BLANK) else bytes(used)
+            messages[:used] = bytes(used)
         else:
             os.ftruncate(self.memory, 0)
             os.ftruncate(self.memory, MEMORY_BYTES)

@@ -233,6 +233,44 @@ sandbox.close()
     assert "parent: 1000001 b'1\\n'" in done.stdout, done
 
 
+def test_copies_of_a_busy_process_are_told_at_once_whoever_held_a_lock() -> None:
+    script = """
+import os, signal, threading, warnings
+warnings.simplefilter("ignore")
+from coding_envs.errors import SandboxError
+from coding_envs.judge import Judge
+from coding_envs.data import load_problems
+problem, judge = load_problems("starter")[0], Judge(cache="memory")
+over = threading.Event()
+def keep_busy(k):
+    n = 0
+    while not over.is_set():
+        judge.judge_many([(problem, f"print({k}, {n + i})") for i in range(64)])
+        n += 64
+threads = [threading.Thread(target=keep_busy, args=(k,)) for k in range(2)]
+for thread in threads:
+    thread.start()
+told = 0
+for _ in range(40):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)  # where a lock is held for ever
+        try:
+            judge.submit(problem, "print(1)")
+        except SandboxError as error:
+            judge.close()
+            os._exit("belongs to another process" in str(error))
+        os._exit(0)
+    told += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+over.set()
+for thread in threads:
+    thread.join()
+print("told", told, judge.judge(problem, "print(1)").status.name)
+judge.close()
+"""
+    assert python(script).stdout.startswith("told 40 RUNTIME_ERROR"), python(script)
+
+
 # --- whole scripts, and what is left of them -----------------------------------------------------
 
 HEAD = """

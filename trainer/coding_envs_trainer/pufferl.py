@@ -34,7 +34,7 @@ from .dashboard import Dashboard
 from .distributed import Group
 from .loggers import JsonlLogger, NoLogger
 from .optimizers import learning_rate, make_optimizer
-from .rollout import AgentStates, Collector, action_masks
+from .rollout import AgentStates, Collector, DeferredVerdicts, action_masks
 from .timing import Timing
 from .update import Learner, LearnerOptions
 
@@ -99,7 +99,7 @@ class PuffeRL:
             agents=vecenv.num_agents,
             batch=batch,
             segments=segments,
-            deferred=_is_deferred(vecenv),
+            deferred=bool(DeferredVerdicts(vecenv)),
         )
         masks = action_masks(vecenv)
         self.buffer = RolloutBuffer(
@@ -221,12 +221,6 @@ class PuffeRL:
             *("prio_beta0", "clip_coef", "vf_coef", "vf_clip_coef", "ent_coef", "max_grad_norm"),
             *("target_kl", "vtrace_backend"),
         )
-        kinds = ("minibatch", "none")
-        if config["advantage_normalization"] not in kinds:
-            raise InvalidValueError(
-                f"advantage_normalization must be one of {', '.join(kinds)}, "
-                f"got {config['advantage_normalization']!r}"
-            )
         return LearnerOptions(
             **{name: config[name] for name in names},
             normalize=config["advantage_normalization"] == "minibatch",
@@ -236,12 +230,8 @@ class PuffeRL:
         )
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        precision = self.config["precision"]
-        if precision not in ("float32", "bfloat16"):
-            raise InvalidValueError(f"precision must be float32 or bfloat16, got {precision!r}")
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"
-        )
+        reduced = self.config["precision"] == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced)
 
     # --- the two halves of a step ----------------------------------------------------------------
 
@@ -432,10 +422,6 @@ class PuffeRL:
         if self.group.writes:
             snapshot.save(path, self.uncompiled_policy.state_dict())
         return str(path)
-
-
-def _is_deferred(vecenv: Any) -> bool:
-    return any(getattr(env, "deferred", False) for env in (vecenv, *getattr(vecenv, "envs", ())))
 
 
 def _torch_dtype(what: str, dtype: Any) -> torch.dtype:

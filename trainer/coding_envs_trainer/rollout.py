@@ -23,6 +23,7 @@ from torch.distributions import Normal
 
 from .buffer import Numbers, Place, RolloutBuffer
 from .loss import Logits, mask_logits, sample_actions
+from .snapshot import environments_of
 from .timing import Timing
 
 __all__ = ["AgentStates", "Batch", "Collector", "DeferredVerdicts", "action_masks"]
@@ -66,7 +67,7 @@ class _Looked:
 
 def action_masks(vecenv: Any) -> NDArray[np.bool_] | None:
     """Returns which actions each agent may take, bool [agents, actions], where it is said."""
-    envs = getattr(vecenv, "envs", (vecenv,))
+    envs = environments_of(vecenv)
     masks = [np.asarray(env.action_masks) for env in envs if hasattr(env, "action_masks")]
     if len(masks) < len(envs):
         return None
@@ -80,14 +81,10 @@ class DeferredVerdicts:
     """
 
     def __init__(self, vecenv: Any) -> None:
-        envs = [vecenv, *getattr(vecenv, "envs", ())]
+        envs = environments_of(vecenv)
         self.envs = [env for env in envs if getattr(env, "deferred", False)]
-        self._first: list[int] = []  # of each environment's agents
-        first = 0
-        for env in self.envs:
-            self._first.append(first)
-            first += env.num_agents
-        if self.envs and first != vecenv.num_agents:
+        agents = sum(env.num_agents for env in self.envs)
+        if self.envs and agents != vecenv.num_agents:
             raise ValueError("either all environments of a vecenv have deferred verdicts or none")
 
     def __bool__(self) -> bool:

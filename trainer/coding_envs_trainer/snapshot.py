@@ -24,6 +24,7 @@ from coding_envs.errors import CodingEnvsError
 __all__ = [
     "STATE_FILE",
     "environment_state",
+    "environments_of",
     "load",
     "load_environment_state",
     "random_state",
@@ -115,13 +116,14 @@ def restore_random_state(state: Mapping[str, Any]) -> None:
     random.setstate((version, tuple(numbers), gauss))
 
 
-def _environments(vecenv: Any) -> list[Any]:
+def environments_of(vecenv: Any) -> list[Any]:
+    """Returns the environments that a vecenv holds in this process: itself, where it is native."""
     return list(getattr(vecenv, "envs", ())) or [vecenv]
 
 
 def environment_state(vecenv: Any) -> list[Any] | None:
     """Returns what the environments go on from, or None where one cannot say it."""
-    environments = _environments(vecenv)
+    environments = environments_of(vecenv)
     if not all(callable(getattr(env, "state_dict", None)) for env in environments):
         return None
     return [_replaced(env.state_dict(), np.ndarray, torch.from_numpy) for env in environments]
@@ -129,7 +131,7 @@ def environment_state(vecenv: Any) -> list[Any] | None:
 
 def load_environment_state(vecenv: Any, states: list[Any]) -> bool:
     """Has the environments go on from `states`; returns False where they cannot."""
-    environments = _environments(vecenv)
+    environments = environments_of(vecenv)
     if len(environments) != len(states) or not all(
         callable(getattr(env, "load_state_dict", None)) for env in environments
     ):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coding_envs.data import load_problems
-from coding_envs.data.mbpp import problem_from_row
+from coding_envs.data.layouts.mbpp import problem_from_row
 from coding_envs.errors import DatasetRowError
 from coding_envs.judge import Judge
 

@@ -18,10 +18,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..problem import CodeTest, Limits, Problem
-from .rows import Row
+from ...problem import CodeTest, Limits, Problem
+from ..rows import Row
+from ..spec import DatasetSpec
 
-__all__ = ["problem_from_row"]
+__all__ = ["SPECS", "problem_from_row"]
 
 _TEXT_COLUMN = {"full": "text", "sanitized": "prompt"}
 
@@ -117,3 +118,27 @@ def _called(node: ast.AST) -> Iterator[str]:
         yield node.func.id
     for child in ast.iter_child_nodes(node):
         yield from _called(child)
+
+
+_ROWS = {"full": (374, 500, 90, 10), "sanitized": (120, 257, 43, 7)}
+_SPLITS = ("train", "test", "validation", "prompt")
+
+SPECS = (
+    DatasetSpec(
+        name="mbpp",
+        description="MBPP: mostly basic Python programs, from a sentence and three asserts",
+        loader=problem_from_row,
+        configs=tuple(_ROWS),
+        default_config="full",
+        splits=_SPLITS,
+        default_split="test",
+        hub_path="google-research-datasets/mbpp",
+        expected_rows={
+            (config, split): count
+            for config, counts in _ROWS.items()
+            for split, count in zip(_SPLITS, counts, strict=True)
+        },
+        styles=("code",),
+        license="CC-BY-4.0",
+    ),
+)

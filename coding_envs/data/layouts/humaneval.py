@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ast
 
-from ..problem import CodeTest, Problem
-from .rows import Row
+from ...problem import CodeTest, Problem
+from ..rows import Row
+from ..spec import DatasetSpec
 
-__all__ = ["problem_from_row"]
+__all__ = ["SPECS", "problem_from_row"]
 
 
 def problem_from_row(
@@ -65,3 +66,18 @@ def problem_from_row(
 def _functions(tree: ast.Module) -> set[str]:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     return {node.name for node in tree.body if isinstance(node, kinds)}
+
+
+SPECS = (
+    DatasetSpec(
+        name="humaneval",
+        description="HumanEval: complete a Python function from its docstring",
+        loader=problem_from_row,
+        splits=("test",),
+        default_split="test",
+        hub_path="openai/openai_humaneval",
+        expected_rows={("default", "test"): 164},
+        styles=("code",),
+        license="MIT",
+    ),
+)
