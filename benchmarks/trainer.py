@@ -8,6 +8,11 @@ same batch and minibatch sizes, and learn from each step once. Each trainer live
 its own; they take turns, so that a machine whose speed drifts treats them alike. A ratio is the
 median over the rounds. Steps are of agents, from the beginning of a rollout to the end of the
 update that learns from it.
+
+In the cases with verdicts, "PuffeRL" has an environment that starts all executions of a step side
+by side and waits for the last: the best that verdicts at once can be. "single environments" is what
+vectorised single environments do, in one process per core: each waits for its own verdict, so that
+as many executions go on as there are cores. Ours leaves verdicts open.
 """
 
 from __future__ import annotations
@@ -56,9 +61,11 @@ CASES: dict[str, tuple[Case, tuple[str, ...], tuple[tuple[str, str, float], ...]
         (("ours-own", "ours", 20.0),),
     ),
     **{
-        f"verdicts-{ms}ms": (Case("large", 256, float(ms)), ("ours", "pufferl"), goals)
-        for ms, goals in (
-            (0, ()), (5, (("ours", "pufferl", 3.0),)), (50, (("ours", "pufferl", 20.0),)),
+        f"verdicts-{ms}ms": (Case("large", 256, float(ms)), names, goals)
+        for ms, names, goals in (
+            (0, ("ours", "pufferl"), ()),
+            (5, ("ours", "pufferl", "pufferl-singles"), (("ours", "pufferl-singles", 3.0),)),
+            (50, ("ours", "pufferl", "pufferl-singles"), (("ours", "pufferl-singles", 20.0),)),
         )
     },
 }  # fmt: skip
@@ -67,6 +74,7 @@ TITLES = {
     "ours": "coding_envs_trainer",
     "ours-own": "coding_envs_trainer, its own recurrent policy",
     "pufferl": "PufferLib 3.0 PuffeRL",
+    "pufferl-singles": "the same, single environments",
     "cleanrl": "CleanRL-style loop",
     "sb3": "Stable-Baselines3 PPO",
 }

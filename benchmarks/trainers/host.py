@@ -30,10 +30,10 @@ def _ours(case: Case, own: bool = False) -> Any:
     return Ours(case, own)
 
 
-def _upstream(case: Case) -> Any:
+def _upstream(case: Case, workers: int = 0) -> Any:
     from trainers.pufferlike import Upstream
 
-    return Upstream(case)
+    return Upstream(case, workers)
 
 
 def _cleanrl(case: Case) -> Any:
@@ -52,6 +52,7 @@ TRAINERS = {
     "ours": _ours,
     "ours-own": lambda case: _ours(case, own=True),
     "pufferl": _upstream,
+    "pufferl-singles": lambda case: _upstream(case, workers=len(os.sched_getaffinity(0))),
     "cleanrl": _cleanrl,
     "sb3": _sb3,
 }

@@ -43,13 +43,18 @@ class _Trained:
 
 
 class Upstream(_Trained):
-    """PufferLib 3.0's."""
+    """PufferLib 3.0's.
 
-    def __init__(self, case: Case) -> None:
+    Args:
+      case: what is measured.
+      workers: executions that go on at one time; 0 for any number.
+    """
+
+    def __init__(self, case: Case, workers: int = 0) -> None:
         from pufferlib import pufferl
         from pufferlib.models import LSTMWrapper
 
-        env = make_env(case)
+        env = make_env(case, workers=workers)
         policy: Any = make_net(case, env)
         if case.policy == "lstm":
             policy = LSTMWrapper(env, policy, policy.hidden_size, policy.hidden_size)
