@@ -503,6 +503,8 @@ class Problem:
       dataset, config, split, revision, key: its identity; `key` is unique in the split.
       prompt: what the policy reads, without the tests.
       starter_code: what the program starts with; a completion is written after it.
+      prelude: what runs before every program, in its names, without being part of it: imports
+        and classes that its dataset takes for granted. It may use no expected value.
       entry_point: what call and code tests call: a name or an expression such as
         `Solution().two_sum`; "" for programs that read standard input.
       language: "python", or another name that `coding_envs.languages` knows, such as "cpp".
@@ -528,6 +530,7 @@ class Problem:
     split: str = "train"
     revision: str = ""
     starter_code: str = ""
+    prelude: str = ""
     entry_point: str = ""
     language: str = "python"
     public_tests: tuple[Test, ...] = ()
@@ -551,7 +554,7 @@ class Problem:
     def __post_init__(self) -> None:
         for name in (
             *("dataset", "key", "prompt", "config", "split", "revision", "starter_code"),
-            *("entry_point", "language", "difficulty", "family", "source", "license"),
+            *("prelude", "entry_point", "language", "difficulty", "family", "source", "license"),
         ):
             _require_text(name, getattr(self, name))
         for name in ("dataset", "key", "config", "split"):
@@ -634,6 +637,8 @@ class Problem:
             # Code tests take their helpers and recorded calls from the first solution.
             "oracle": self.solutions[:1] if any(t.kind == "code" for t in self.tests) else (),
         }
+        if self.prelude:
+            parts["prelude"] = self.prelude
         for name in ("checker", "interactor"):
             program: JudgeProgram | None = getattr(self, name)
             if program is not None:

@@ -197,7 +197,9 @@ def _judge_chunk(
     if crashed:
         controls = list[RunResult]()
         if problem.solutions:
-            right = yield from prepare(program.language, problem.solutions[0], scratch=True)
+            right = yield from prepare(
+                program.language, problem.solutions[0], prelude=problem.prelude, scratch=True
+            )
             if isinstance(right, Program):
                 controls = yield [
                     _joined_run(problem, right, interactor, tests[n]) for n in crashed

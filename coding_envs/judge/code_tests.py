@@ -132,7 +132,8 @@ def judge_code_tests(
 def _spec(problem: Problem) -> dict[str, Any]:
     tests = [t.to_json() for t in problem.tests if isinstance(t, CodeTest)]
     helpers = problem.solutions[0] if problem.solutions else problem.starter_header()
-    return {"entry_point": problem.entry_point, "helpers": helpers, "tests": tests}
+    texts = {"entry_point": problem.entry_point, "prelude": problem.prelude, "helpers": helpers}
+    return {**texts, "tests": tests}
 
 
 def _recorded(problem: Problem, recordings: Recordings) -> _Steps:
@@ -191,7 +192,12 @@ def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -
     for _ in range(_MAX_ROUNDS):
         # Even without a call to make the program must load.
         outcomes = yield from call_all(
-            program, group.calls, problem.limits, setup=setup, scratch=scratch
+            program,
+            group.calls,
+            problem.limits,
+            prelude=problem.prelude,
+            setup=setup,
+            scratch=scratch,
         )
         if isinstance(outcomes, Outcome):
             failure = TestResult(outcomes.status, message=outcomes.error)

@@ -429,7 +429,9 @@ def _judge_tests(
     if CodeTest in kinds:
         found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
     if InteractiveTest in kinds or StdioTest in kinds:
-        prepared = yield from prepare(language(problem.language), program, scratch=scratch)
+        prepared = yield from prepare(
+            language(problem.language), program, prelude=problem.prelude, scratch=scratch
+        )
         if isinstance(prepared, CompileError):
             failed = TestResult(Status.COMPILE_ERROR, message=prepared.message)
             return [failed] * len(problem.tests)
@@ -455,7 +457,9 @@ def _judge_call_tests(
             for t in tests
         )
     most = [_LONGER * test.answer_chars + _LONG_BYTES for test in tests]
-    outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch, most=most)
+    outcomes = yield from call_all(
+        program, calls, problem.limits, prelude=problem.prelude, scratch=scratch, most=most
+    )
     if isinstance(outcomes, Outcome):
         return [TestResult(outcomes.status, message=outcomes.error)] * len(tests)
     public = {id(t) for t in problem.public_tests}

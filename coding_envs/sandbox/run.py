@@ -67,6 +67,7 @@ class Run:
       calls: None runs it as a script (`__main__`); else it is loaded as the module `solution` and
         these calls are made one after another. What such a program prints, on standard output or
         error, is the result's `stderr`.
+      prelude: source run in the program's names before it; what fails in it fails the program.
       setup: source run in the program's names between loading and calls.
       limits: what it may use.
       scratch: True gives it a private, empty, writable `/tmp` as its working folder.
@@ -79,6 +80,7 @@ class Run:
     source: str
     stdin: bytes = b""
     calls: tuple[Call, ...] | None = None
+    prelude: str = ""
     setup: str = ""
     limits: Limits = field(default_factory=Limits)
     scratch: bool = False
@@ -121,7 +123,8 @@ class Run:
             calls = Calls(calls)
         packed = None if calls is None else calls.packed
         files = dict(self.files)
-        job = marshal.dumps((self.source, code, self.setup, packed, self.args, files))
+        texts = (self.prelude, self.setup)
+        job = marshal.dumps((self.source, code, texts, packed, self.args, files))
         return len(job).to_bytes(8, "little") + job
 
 
