@@ -115,6 +115,10 @@ class Comparison:
         point or exponent (stdio) or is a float (calls); "always" and "never" say so for all.
       unordered: lists and lines may come in any order.
       ignore_case: letters compare without case (stdio only).
+      equality: of returned values. "typed": a list and a tuple are the same, a bool is no int.
+        "python": as `==` has it, where 1, 1.0 and True are equal and a list is no tuple; a float
+        matches within abs_tol + rel_tol * |expected|, as NumPy's `allclose` has it, where the
+        expected value is a float or a sequence of floats (`floats` "always": of any numbers).
     """
 
     abs_tol: float = 1e-6
@@ -122,6 +126,7 @@ class Comparison:
     floats: str = "where_expected"
     unordered: bool = False
     ignore_case: bool = False
+    equality: str = "typed"
 
     def __post_init__(self) -> None:
         for name in ("abs_tol", "rel_tol"):
@@ -132,10 +137,17 @@ class Comparison:
         _require(self.floats in wanted, "floats", self.floats, " or ".join(wanted))
         for name in ("unordered", "ignore_case"):
             _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "a bool")
+        good = self.equality in ("typed", "python")
+        _require(good, "equality", self.equality, "typed or python")
+        good = self.equality == "typed" or not self.unordered
+        _require(good, "unordered", self.unordered, "False where equality is python")
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the rules as JSON data."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """Returns the rules as JSON data; `equality` is left out where it is "typed"."""
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.equality == "typed":
+            del data["equality"]
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Comparison:

@@ -97,11 +97,13 @@ class PlusTests:
       tests: one CallTest per input, or a single CodeTest.
       comparison: how the former compare.
       entry_point: the name that the loop calls; "candidate" where it is an argument of `check`.
+      repaired: True where the row's own test compares and forgets to assert.
     """
 
     tests: tuple[CallTest | CodeTest, ...]
     comparison: Comparison
     entry_point: str
+    repaired: bool = False
 
 
 def plus_tests(row: Row, test: str) -> PlusTests:
@@ -123,7 +125,7 @@ def plus_tests(row: Row, test: str) -> PlusTests:
     body_of = "" if assertion is None else ast.dump(assertion)
     if assertion is not None and not any(isinstance(n, ast.Assert) for n in ast.walk(assertion)):
         if "assert_allclose" not in body_of:
-            return PlusTests((_repaired(test, called, name),), Comparison(), called)
+            return PlusTests((_repaired(test, called, name),), Comparison(), called, True)
     atol = _tolerance(loop, called) if _is_standard(tree) else None
     if atol is not None and "results" in values:
         tests = _call_tests(values["inputs"], values["results"])
