@@ -522,6 +522,8 @@ class Problem:
       language: "python", or another name that `coding_envs.languages` knows, such as "cpp".
       public_tests: may be shown to the policy.
       hidden_tests: never shown.
+      input_file, output_file: where its programs read and write instead of standard input and
+        output, such as "input.txt": names in their working folder, or "".
       limits, comparison: how its tests are run and compared.
       checker: decides on the output of stdio tests in the place of `comparison`, or None.
       interactor: what the program of interactive tests talks to, or None.
@@ -547,6 +549,8 @@ class Problem:
     language: str = "python"
     public_tests: tuple[Test, ...] = ()
     hidden_tests: tuple[Test, ...] = ()
+    input_file: str = ""
+    output_file: str = ""
     limits: Limits = field(default_factory=Limits)
     comparison: Comparison = field(default_factory=Comparison)
     checker: JudgeProgram | None = None
@@ -566,11 +570,17 @@ class Problem:
     def __post_init__(self) -> None:
         for name in (
             *("dataset", "key", "prompt", "config", "split", "revision", "starter_code"),
-            *("prelude", "entry_point", "language", "difficulty", "family", "source", "license"),
+            *("prelude", "input_file", "output_file", "entry_point", "language", "difficulty", "family", "source", "license"),
         ):
             _require_text(name, getattr(self, name))
         for name in ("dataset", "key", "config", "split"):
             _require(getattr(self, name) != "", name, "", "non-empty text")
+        for name in ("input_file", "output_file"):
+            file = getattr(self, name)
+            good = file not in (".", "..") and not set(file) & set("/\0")
+            _require(good, name, file, "a file's name, without a folder")
+        if self.output_file:
+            _require(self.output_file != self.input_file, "output_file", self.output_file, "another")
         for name in ("public_tests", "hidden_tests"):
             tests = getattr(self, name)
             _require(isinstance(tests, (tuple, list)), name, tests, "a tuple of tests")
@@ -649,8 +659,9 @@ class Problem:
             # Code tests take their helpers and recorded calls from the first solution.
             "oracle": self.solutions[:1] if any(t.kind == "code" for t in self.tests) else (),
         }
-        if self.prelude:
-            parts["prelude"] = self.prelude
+        for name in ("prelude", "input_file", "output_file"):
+            if getattr(self, name):
+                parts[name] = getattr(self, name)
         for name in ("checker", "interactor"):
             program: JudgeProgram | None = getattr(self, name)
             if program is not None:

@@ -512,9 +512,17 @@ def _judge_stdio_tests(problem: Problem, program: Program) -> _Steps:
             results += [rest] * (len(tests) - len(results))
             break
         inputs = [t.input.encode("utf-8", "surrogatepass") for t in chunk]
-        ran = yield from on_time([program.run(stdin, problem.limits) for stdin in inputs])
+        ran = yield from on_time([_stdio_run(problem, program, given) for given in inputs])
         results += yield from _stdio_results(problem, program, chunk, ran)
     return results
+
+
+def _stdio_run(problem: Problem, program: Program, given: bytes) -> Run:
+    if not problem.input_file and not problem.output_file:
+        return program.run(given, problem.limits)
+    files = {problem.input_file: given} if problem.input_file else {}
+    stdin = b"" if problem.input_file else given
+    return program.run(stdin, problem.limits, files=files, output_file=problem.output_file)
 
 
 def _stdio_results(

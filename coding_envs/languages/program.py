@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..problem import Limits
@@ -53,16 +53,23 @@ class Program:
         limits: Limits | None = None,
         args: tuple[str, ...] = (),
         files: Mapping[str, bytes] | None = None,
+        output_file: str = "",
     ) -> Run:
-        """Returns one run of it, with command-line arguments and files in its working folder."""
+        """Returns one run of it, with command-line arguments and files in its working folder.
+
+        With an `output_file`, what it writes there counts instead of its standard output.
+        """
         limits = limits if limits is not None else Limits()
         if not self.language.is_resident:
-            return self.language.native_run(
+            run = self.language.native_run(
                 self.code, stdin, limits, args, files or {}, scratch=self.scratch
             )
+            return replace(run, output_file=output_file) if output_file else run
         more: dict[str, Any] = {"args": args} if args else {}
         if files:
             more["files"] = files
+        if output_file:
+            more["output_file"] = output_file
         if self.prelude:
             more["prelude"] = self.prelude
         return Run(self.source, stdin=stdin, limits=limits, scratch=self.scratch, **more)

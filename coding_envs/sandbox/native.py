@@ -94,6 +94,7 @@ class NativeRun(Run):
             "executable": self.executable,
             "environment": [os.fsencode(f"{name}={text}") for name, text in variables.items()],
             "files": dict(self.files),
+            "output_file": self.output_file,
             "folder_bytes": self._folder_bytes(),
             "open_files": self.limits.open_files,
             "rlimits": self._rlimits(),
@@ -260,6 +261,9 @@ class _Handed(Run):
 
     packed: bytes = b""
 
+    def __post_init__(self) -> None:
+        pass  # checked before; its folder, too, is made by the worker's own child
+
     @classmethod
     def of(cls, run: Run) -> Self:
         wide = replace(
@@ -268,7 +272,13 @@ class _Handed(Run):
             file_size_bytes=_WIDE_BYTES,
             open_files=_WORKER_FILES,
         )
-        return cls("", stdin=run.stdin, limits=wide, packed=run.job())
+        return cls(
+            "",
+            stdin=run.stdin,
+            limits=wide,
+            output_file=run.output_file,
+            packed=run.job(),
+        )
 
     def job(self, code: bytes | None = None) -> bytes:  # noqa: ARG002
         return self.packed
