@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -517,6 +518,11 @@ class Problem:
       starter_code: what the program starts with; a completion is written after it.
       prelude: what runs before every program, in its names, without being part of it: imports
         and classes that its dataset takes for granted. It may use no expected value.
+      stop_tokens: where a completion of the starter code ends, such as at the next function; what
+        stands before the first of them counts. Not for Python.
+      starter_end: what is written after such a completion, such as a closing bracket.
+      epilogue: what is written after every program of stdio and interactive tests, such as a `main`
+        that calls its function. It may hold no expected value.
       entry_point: what call and code tests call: a name or an expression such as
         `Solution().two_sum`; "" for programs that read standard input.
       language: "python", or another name that `coding_envs.languages` knows, such as "cpp".
@@ -545,6 +551,9 @@ class Problem:
     revision: str = ""
     starter_code: str = ""
     prelude: str = ""
+    stop_tokens: tuple[str, ...] = ()
+    starter_end: str = ""
+    epilogue: str = ""
     entry_point: str = ""
     language: str = "python"
     public_tests: tuple[Test, ...] = ()
@@ -570,7 +579,8 @@ class Problem:
     def __post_init__(self) -> None:
         for name in (
             *("dataset", "key", "prompt", "config", "split", "revision", "starter_code"),
-            *("prelude", "input_file", "output_file", "entry_point", "language", "difficulty", "family", "source", "license"),
+            *("prelude", "starter_end", "epilogue", "input_file", "output_file", "entry_point"),
+            *("language", "difficulty", "family", "source", "license"),
         ):
             _require_text(name, getattr(self, name))
         for name in ("dataset", "key", "config", "split"):
@@ -598,7 +608,7 @@ class Problem:
         talks = any(isinstance(t, InteractiveTest) for t in self.tests)
         good = self.interactor is not None or not talks
         _require(good, "interactor", None, "given for interactive tests")
-        for name in ("solutions", "wrong_solutions", "tags"):
+        for name in ("solutions", "wrong_solutions", "tags", "stop_tokens"):
             got = getattr(self, name)
             _require(isinstance(got, (tuple, list)), name, got, "a tuple of texts")
             texts = tuple(got)
@@ -659,7 +669,7 @@ class Problem:
             # Code tests take their helpers and recorded calls from the first solution.
             "oracle": self.solutions[:1] if any(t.kind == "code" for t in self.tests) else (),
         }
-        for name in ("prelude", "input_file", "output_file"):
+        for name in ("prelude", "epilogue", "input_file", "output_file"):
             if getattr(self, name):
                 parts[name] = getattr(self, name)
         for name in ("checker", "interactor"):
@@ -676,17 +686,36 @@ class Problem:
 
         A completion that itself defines the entry point at its top level is a whole program and
         still gets the starter code's helpers and imports before it (a later definition wins); any
-        other is written directly after the starter code.
+        other is written directly after the starter code, up to the first of `stop_tokens` and with
+        `starter_end` after it.
         """
         _require_text("completion", completion)
         if not self.starter_code:
             return completion
+        if self.language != "python":
+            return self._assembled_elsewhere(completion)
         if self._is_whole(completion):
             if completion.startswith(self.starter_code):
                 return completion
             header = self.starter_header()
             return f"{header}\n\n{completion}" if header.strip() else completion
         return self.starter_code + completion
+
+    def _assembled_elsewhere(self, completion: str) -> str:
+        """Returns the whole program in a language other than Python."""
+        if self.entry_point:
+            # A line at the left edge that names the function and is no statement: its definition.
+            name = re.escape(self.entry_point)
+            line = rf"^(?!(?:return|if|for|while|else)\b)[A-Za-z_][^\n;]*\b{name}\s*(?:[=({{]|$)"
+            if re.search(line, completion, re.MULTILINE):
+                if completion.startswith(self.starter_code):
+                    return completion
+                starts = [m.start() for m in re.finditer(line, self.starter_code, re.MULTILINE)]
+                return self.starter_code[: starts[-1] if starts else 0] + completion
+        ends = [completion.find(token) for token in self.stop_tokens if token]
+        end = min((at for at in ends if at >= 0), default=len(completion))
+        closing = f"\n{self.starter_end}\n" if self.starter_end else ""
+        return self.starter_code + completion[:end] + closing
 
     def _is_whole(self, completion: str) -> bool:
         name = self.entry_point.split("(", 1)[0].split(".", 1)[0].strip()

@@ -198,7 +198,11 @@ def _judge_chunk(
         controls = list[RunResult]()
         if problem.solutions:
             right = yield from prepare(
-                program.language, problem.solutions[0], prelude=problem.prelude, scratch=True
+                program.language,
+                problem.solutions[0],
+                prelude=problem.prelude,
+                epilogue=problem.epilogue,
+                scratch=True,
             )
             if isinstance(right, Program):
                 controls = yield [

@@ -430,7 +430,11 @@ def _judge_tests(
         found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
     if InteractiveTest in kinds or StdioTest in kinds:
         prepared = yield from prepare(
-            language(problem.language), program, prelude=problem.prelude, scratch=scratch
+            language(problem.language),
+            program,
+            prelude=problem.prelude,
+            epilogue=problem.epilogue,
+            scratch=scratch,
         )
         if isinstance(prepared, CompileError):
             failed = TestResult(Status.COMPILE_ERROR, message=prepared.message)

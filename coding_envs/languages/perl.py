@@ -1,4 +1,4 @@
-"""Perl."""
+"""Perl. Its syntax is not checked beforehand: `perl -c` runs BEGIN blocks, in the compilers' jail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ PERL = register_language(
         "perl",
         ("pl", "perl5"),
         file_name="main.pl",
-        compile=("perl", "-c", "main.pl"),
         run=("perl", "main.pl"),
         remedy="install perl (Debian, Ubuntu: apt-get install perl)",
         memory_signs=(b"Out of memory",),

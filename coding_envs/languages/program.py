@@ -100,7 +100,12 @@ class Program:
 
 
 def prepare(
-    language: Language, source: str, *, prelude: str = "", scratch: bool = False
+    language: Language,
+    source: str,
+    *,
+    prelude: str = "",
+    epilogue: str = "",
+    scratch: bool = False,
 ) -> Generator[list[Run], list[RunResult], Program | CompileError]:
     """Compiles `source` where its language is compiled: yields that run, gets its result.
 
@@ -108,8 +113,11 @@ def prepare(
       language: what it is written in.
       source: the program's text.
       prelude: source before it; of Python's it runs in the same names, else it is written before.
+      epilogue: source that is written after it.
       scratch: True gives a Python program a private folder to write in.
     """
+    if epilogue:
+        source = f"{source}\n{epilogue}"
     if prelude and not language.is_resident:
         source = f"{prelude}\n{source}"
     compiler_run = language.compiler_run(source)
