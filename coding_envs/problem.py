@@ -392,6 +392,8 @@ class CodeTest:
       function: the test function that is run after `code`, as `test_name` (pytest's, all its
         parameters) or `Class.test_name` (pytest's or unittest's), or "". The program is then
         imported as the module `solution`.
+      together: True runs a test function in the program's own process, where the program can find
+        it: for tests that patch what it calls, share its files, or look at what is no plain data.
     """
 
     code: str
@@ -399,15 +401,20 @@ class CodeTest:
     imports: str = ""
     program_setup: str = ""
     function: str = ""
+    together: bool = False
     kind: ClassVar[str] = "code"
 
     def __post_init__(self) -> None:
         for name in ("code", "check", "imports", "program_setup", "function"):
             _require_text(name, getattr(self, name))
         _require(not (self.check and self.function), "check", self.check, '"" beside a function')
+        good = isinstance(self.together, bool) and bool(self.function or not self.together)
+        _require(good, "together", self.together, "False, or True beside a function")
 
     @classmethod
-    def of_file(cls, code: str, *, imports: str = "") -> tuple[CodeTest, ...]:
+    def of_file(
+        cls, code: str, *, imports: str = "", together: bool = False
+    ) -> tuple[CodeTest, ...]:
         """Returns one test per test function of a file for pytest or unittest, in its order.
 
         Test functions are `test*` at the top level, and methods `test*` of classes `Test*` and of
@@ -425,12 +432,14 @@ class CodeTest:
             raise InvalidValueError(f"code must be Python: {error}") from None
         names = list(dict.fromkeys(_test_functions(tree)))
         _require(bool(names), "code", code, "a file with test functions")
-        return tuple(cls(code, imports=imports, function=name) for name in names)
+        return tuple(
+            cls(code, imports=imports, function=name, together=together) for name in names
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Returns the test as JSON data."""
         data = {"kind": self.kind} | {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: value for name, value in data.items() if value != "" or name == "code"}
+        return {n: v for n, v in data.items() if v not in ("", False) or n == "code"}
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

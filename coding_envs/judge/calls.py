@@ -137,7 +137,8 @@ def end_status(result: RunResult) -> tuple[Status, str]:
 
 def error_status(error: str) -> Status:
     """Returns the status for an exception's one-line text."""
-    if error.partition(":")[0].strip() == "MemoryError":
+    name = error.partition(":")[0].strip()
+    if name == "MemoryError" or name.endswith("._ArrayMemoryError"):  # NumPy's
         return Status.MEMORY_LIMIT_EXCEEDED
     return Status.RUNTIME_ERROR
 

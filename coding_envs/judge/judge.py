@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from types import TracebackType
 from typing import Any, Self
@@ -22,12 +22,14 @@ from ..languages import CompileError, CompilerCache, Program, language, prepare
 from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
 from ..sandbox import Call, Calls, Done, Order, Run, RunResult, Sandbox, WordFinder, make_sandbox
 from ..sandbox.native import CompilerRun
+from ..sandbox.packages import package_paths
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
 from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
 from .checkers import check_outputs, judge_interactive_tests
 from .code_tests import Recordings, judge_code_tests
 from .compare import plain_matches, stdout_matches
+from .together import Controls, judge_together
 
 __all__ = ["JUDGE_VERSION", "MAX_PROGRAM_CHARS", "Judge"]
 
@@ -40,6 +42,7 @@ _STDIO_CHUNK = 8
 # The longest answer that can match the expected one: a float may be written in 24 characters
 # instead of 3, a number of NumPy's in 30 instead of one.
 _LONGER, _LONG_BYTES = 64, 4096
+_NEEDS = "needs:"  # a problem's flag, followed by a package's name
 _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
@@ -55,6 +58,21 @@ _WRITES_FILES = WordFinder(
 _Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What was found out of problems, by their fingerprints.
+
+    Attributes:
+      recordings: what code tests call.
+      calls_of: what call tests call.
+      controls: how the reference fares in tests that share its process.
+    """
+
+    recordings: Recordings = field(default_factory=dict)
+    calls_of: dict[str, Calls] = field(default_factory=dict)
+    controls: Controls = field(default_factory=dict)
+
+
 class Judge:
     """Judges programs. Usable from any thread, and from asyncio through `judge_async`.
 
@@ -62,9 +80,14 @@ class Judge:
       workers: runs that may go on at one time; default: one per processor.
       sandbox: the backend's name, or a Sandbox, which then stays the caller's to close.
       cache: None, "memory", or a file's path: answers identical submissions from earlier verdicts.
+      packages: installed packages that programs and tests may import, such as "numpy"; they are
+        imported once, before the first run. A problem that is flagged `needs:NAME` is a
+        JUDGE_ERROR where its package is not among them, or among what these require.
 
     Raises:
-      SandboxUnavailableError: nsjail cannot work here; says what is missing and the remedy.
+      InvalidValueError: `packages` beside a Sandbox, which has what it has.
+      SandboxUnavailableError: nsjail cannot work here, or a package is not installed; says what is
+        missing and the remedy.
     """
 
     def __init__(
@@ -73,18 +96,29 @@ class Judge:
         *,
         sandbox: str | Sandbox = "nsjail",
         cache: str | os.PathLike[str] | None = None,
+        packages: Iterable[str] = (),
     ) -> None:
         self._owns_sandbox = isinstance(sandbox, str)
+        packages = tuple(packages)
+        if packages and not self._owns_sandbox:
+            raise InvalidValueError(
+                f"packages must be left out beside a sandbox of the caller's, got {packages}; pass "
+                "them to make_sandbox"
+            )
+        # What they require comes along; None where the sandbox is not ours, and has what it has.
+        self._packages: frozenset[str] | None = None
+        if isinstance(sandbox, str):
+            names = package_paths(packages)
+            self._packages = frozenset(name.partition(".")[0] for name in names)
         self._cache: VerdictCache | None = None
         if cache is not None:
             self._cache = VerdictCache(None if cache == "memory" else cache)
         self._sandbox = (
-            make_sandbox(sandbox, workers=workers, preload=jail_modules())
+            make_sandbox(sandbox, workers=workers, preload=jail_modules(), packages=packages)
             if isinstance(sandbox, str)
             else sandbox
         )
-        self._recordings: Recordings = {}
-        self._calls_of: dict[str, Calls] = {}  # by problem fingerprint: what call tests call
+        self._kept = _Kept()
         self._compiled = CompilerCache()
         self._owner = os.getpid()
         self._lock = threading.Lock()
@@ -128,7 +162,7 @@ class Judge:
         future: Future[Verdict] = Future()
         future.set_running_or_notify_cancel()
         fingerprint = _fingerprint(problem, program)
-        early = _without_run(problem, program)
+        early = _without_run(problem, program) or self._without_packages(problem)
         if early is not None:
             future.set_result(replace(early, fingerprint=fingerprint))
             return future
@@ -189,6 +223,22 @@ class Judge:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _without_packages(self, problem: Problem) -> Verdict | None:
+        """Returns the verdict on whatever program where the jail lacks a package, or None."""
+        if not problem.flags or self._packages is None:
+            return None
+        needed = {flag[len(_NEEDS) :] for flag in problem.flags if flag.startswith(_NEEDS)}
+        missing = sorted(needed - self._packages)
+        if not missing:
+            return None
+        names = ", ".join(missing)
+        message = (
+            f"problem {problem.uid} needs {names}, which the judge's jail lacks; install what is "
+            f"missing and make the judge with packages={missing}"
+        )
+        tests = (TestResult(Status.JUDGE_ERROR, message=message),) * len(problem.tests)
+        return Verdict(Status.JUDGE_ERROR, tests, message=message)
 
     # --- called by a _Judgement ------------------------------------------------------------------
 
@@ -254,7 +304,7 @@ class _Judgement:
     ) -> None:
         self._judge = judge
         self._problem, self._fingerprint, self._future = problem, fingerprint, future
-        self._steps = _judge_tests(problem, program, judge._recordings, judge._calls_of)
+        self._steps = _judge_tests(problem, program, judge._kept)
         self._results: list[RunResult] = []
         self._runs = self._programs = 0  # so far; of the step that goes on
         self._compiles = False
@@ -416,8 +466,7 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
 def _judge_tests(
     problem: Problem,
     program: str,
-    recordings: Recordings,
-    calls_of: dict[str, Calls],
+    kept: _Kept,
 ) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Judges the tests of each kind in turn; returns one result per test, in their order."""
     scratch = _WRITES_FILES(program)
@@ -425,9 +474,9 @@ def _judge_tests(
     kinds = set(types)
     found: dict[type, list[TestResult]] = {}
     if CallTest in kinds:
-        found[CallTest] = yield from _judge_call_tests(problem, program, calls_of, scratch)
+        found[CallTest] = yield from _judge_call_tests(problem, program, kept.calls_of, scratch)
     if CodeTest in kinds:
-        found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
+        found[CodeTest] = yield from _judge_code_tests(problem, program, kept, scratch)
     if InteractiveTest in kinds or StdioTest in kinds:
         prepared = yield from prepare(
             language(problem.language),
@@ -447,6 +496,18 @@ def _judge_tests(
         return next(iter(found.values()))
     queues = {kind: iter(results) for kind, results in found.items()}
     return [next(queues[kind]) for kind in types]
+
+
+def _judge_code_tests(problem: Problem, program: str, kept: _Kept, scratch: bool) -> _Steps:
+    together = [t.together for t in problem.tests if isinstance(t, CodeTest)]
+    results: dict[bool, list[TestResult]] = {True: [], False: []}
+    if not all(together):
+        apart = judge_code_tests(problem, program, kept.recordings, scratch=scratch)
+        results[False] = yield from apart
+    if any(together):
+        results[True] = yield from judge_together(problem, program, kept.controls)
+    queues = {where: iter(found) for where, found in results.items()}
+    return [next(queues[where]) for where in together]
 
 
 def _judge_call_tests(

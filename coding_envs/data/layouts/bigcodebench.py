@@ -9,11 +9,11 @@ What is ours to decide, and how it is decided:
   `Problem.row`.
 - The flag `needs:NAME` names each package beyond the standard library that the reference or the
   tests import. A judge whose jail lacks one says so: JUDGE_ERROR, never a wrong answer.
-- The tests run in a jail of their own, as all code tests do, with no network, and see neither the
-  program's files nor its modules. What patches the program's libraries (`unittest.mock.patch`),
-  reads files that it wrote, or looks at objects that are no plain data (figures, data frames)
-  cannot be judged: JUDGE_ERROR again. Such rows are flagged "shares_state" as far as their text
-  tells.
+- Tests that patch the program's libraries, touch files, or need packages, whose objects are no plain
+  data (figures, data frames), run in the program's own process, where a program that means to can
+  find them; such problems are flagged "exposed_oracle". The others run apart from it, as all code
+  tests do. There is no network, and no other process, in either place: what needs one fails for
+  the reference too, a JUDGE_ERROR.
 - The version is the name of the split, such as "v0.1.4".
 - The limits are 20 s and 2 GiB for all tests of a problem; the authors' are 240 s and 30 GiB.
 
@@ -35,9 +35,9 @@ from ._packages import needed_packages
 __all__ = ["SPECS", "problem_from_row"]
 
 _LIMITS = Limits(cpu_time_s=20.0, memory_bytes=2 << 30)
-_SHARES_STATE = re.compile(
-    r"\bpatch\b|\bMock|\bmock_open|os\.path|os\.remove|os\.mkdir|os\.makedirs|tempfile|shutil|"
-    r"\bopen\(|capsys|sys\.stdout|redirect_stdout|\bplt\.|\bAxes\b|DataFrame"
+_SHARES = re.compile(
+    r"\b(?:patch|mock|Mock|MagicMock|mock_open|os|sys|io|shutil|tempfile|pathlib|glob|open|random|"
+    r"logging|sqlite3|zipfile|csv|time|datetime|redirect_stdout)\b"
 )
 
 
@@ -76,13 +76,14 @@ def problem_from_row(
     defined = [node.name for node in trees[0].body if isinstance(node, ast.FunctionDef)]
     if entry_point not in defined:
         raise columns.fault("entry_point", f"{entry_point!r} is not defined by the solution")
+    flags = {f"needs:{name}" for name in needed_packages(*trees)}
+    together = bool(flags) or _SHARES.search(test) is not None
+    if together:
+        flags.add("exposed_oracle")
     try:
-        tests = CodeTest.of_file(test)
+        tests = CodeTest.of_file(test, together=together)
     except InvalidValueError:
         raise columns.fault("test", "must be a file with test functions") from None
-    flags = {f"needs:{name}" for name in needed_packages(*trees)}
-    if _SHARES_STATE.search(test):
-        flags.add("shares_state")
     return Problem(
         dataset=dataset,
         config=config,
