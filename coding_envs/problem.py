@@ -432,9 +432,7 @@ class CodeTest:
             raise InvalidValueError(f"code must be Python: {error}") from None
         names = list(dict.fromkeys(_test_functions(tree)))
         _require(bool(names), "code", code, "a file with test functions")
-        return tuple(
-            cls(code, imports=imports, function=name, together=together) for name in names
-        )
+        return tuple(cls(code, imports=imports, function=name, together=together) for name in names)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the test as JSON data."""
@@ -599,7 +597,9 @@ class Problem:
             good = file not in (".", "..") and not set(file) & set("/\0")
             _require(good, name, file, "a file's name, without a folder")
         if self.output_file:
-            _require(self.output_file != self.input_file, "output_file", self.output_file, "another")
+            _require(
+                self.output_file != self.input_file, "output_file", self.output_file, "another"
+            )
         for name in ("public_tests", "hidden_tests"):
             tests = getattr(self, name)
             _require(isinstance(tests, (tuple, list)), name, tests, "a tuple of tests")

@@ -6,12 +6,13 @@ problem's `Comparison` says otherwise), within an absolute or relative tolerance
 integer is never matched by a float, and no number is matched by NaN. (A word `nan` in the expected
 text is text like any other.)
 
-Returned values: type-exact after tuple -> list; a bool is not an int; where the expected value is a
-float, an int or float within the tolerance matches; NaN matches nothing. What Python itself calls
-equal is equal here too: the kinds of dict among each other (two OrderedDicts in their order, two
-Counters but for zeros), bytes and bytearray, Decimals and aware datetimes by value, a number of
-NumPy's and the plain one. Arrays match by shape and by their items under the same rules. Where `Comparison.equality` is "python", Python's own `==` decides, and for floats
-the tolerance of NumPy's `allclose`.
+Returned values: type-exact after tuple -> list; a bool is not an int; where the expected value is
+a float, an int or float within the tolerance matches; NaN matches nothing. What Python itself
+calls equal is equal here too: the kinds of dict among each other (two OrderedDicts in their order,
+two Counters but for zeros), bytes and bytearray, Decimals and aware datetimes by value, a number
+of NumPy's and the plain one. Arrays match by shape and by their items under the same rules. Where
+`Comparison.equality` is "python", Python's own `==` decides, and for floats the tolerance of
+NumPy's `allclose`.
 
 Both sides stay in their plain-data encoding (see `plain_data.py`): a set or dict of a program's is
 never rebuilt here, so that keys made to collide cost us nothing.

@@ -1,13 +1,14 @@
 """Judges test files that have to share a process with the program: its tests are within its reach.
 
-Some tests patch what the program calls, read the files that it wrote, or look at objects that are no
-plain data, such as figures and data frames. Apart from the program they cannot be judged
-(`code_tests.py`), so they run where it runs: in its jail, after it, in its names, one call each, with
-a folder to write in. Ending the process is no pass; but a program that goes looking for the tests can
-find them there, and forge their outcome. Problems with such tests are flagged "exposed_oracle".
+Some tests patch what the program calls, read the files that it wrote, or look at objects that are
+no plain data, such as figures and data frames. Apart from the program they cannot be judged
+(`code_tests.py`), so they run where it runs: in its jail, after it, in its names, one call each,
+with a folder to write in. Ending the process is no pass; but a program that goes looking for the
+tests can find them there, and forge their outcome. Problems with such tests are flagged
+"exposed_oracle".
 
-Where a program fails a test, the reference is judged as well, once: what it fails is no fault of the
-program's.
+Where a program fails a test, the reference is judged as well, once: what it fails is no fault of
+the program's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Perl. Its syntax is not checked beforehand: `perl -c` runs BEGIN blocks, in the compilers' jail."""
+"""Perl; not compiled beforehand, as `perl -c` would run BEGIN blocks in the compilers' jail."""
 
 from __future__ import annotations
 

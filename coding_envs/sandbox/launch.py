@@ -387,9 +387,7 @@ class NsjailLauncher:
         imports = (*self._preload, *self._packages)
         text = self._rendered() + f"\npass_fd: {control.fileno()}\npass_fd: {memory}\n"
         text += f"exec_bin {{ path: {json.dumps(exe.path)}\n"
-        text += (
-            "".join(f"arg: {json.dumps(w)}\n" for w in (*words, *switches, *imports)) + "}\n"
-        )
+        text += "".join(f"arg: {json.dumps(w)}\n" for w in (*words, *switches, *imports)) + "}\n"
         config = os.memfd_create("nsjail.cfg", 0)
         try:
             os.write(config, text.encode())

@@ -1,9 +1,9 @@
 """Asserts of MultiPL-E's tests, as two programs: one that calls, one that knows what is expected.
 
 The **driver** stands after the policy's function, calls it, and prints what came back. The
-**checker** holds the expected values, runs in a jail of its own, and compares. So the program never
-sees what is expected of it: it can print what it likes, end itself, or change what the driver calls,
-and gains nothing by it.
+**checker** holds the expected values, runs in a jail of its own, and compares. So the program
+never sees what is expected of it: it can print what it likes, end itself, or change what the
+driver calls, and gains nothing by it.
 
 A driver's line is `=> NUMBER VALUE`, on the descriptor that standard output was at the start; what
 the program prints meanwhile goes to standard error.
@@ -208,7 +208,9 @@ _JS_DRIVER = """
 {calls}
 }})();
 """
-_JS_CALL = "  fs.writeSync(1, '=> {number} ' + JSON.stringify(show(candidate({arguments}))) + '\\n');"
+_JS_CALL = (
+    "  fs.writeSync(1, '=> {number} ' + JSON.stringify(show(candidate({arguments}))) + '\\n');"
+)
 _JS_CHECKER = """
 const assert = require('node:assert');
 const read = value => {{

@@ -1,16 +1,16 @@
 """What HumanEval+ and MBPP+ have in common: EvalPlus' tests, taken apart.
 
 A row of either holds its tests as a program text: a list of argument lists, a list of results, and
-a loop that compares them. Where the comparison is one of EvalPlus' standard ones, each pair becomes
-a CallTest under `Comparison(equality="python")`, which is the same rule without NumPy; else the text
-stays a CodeTest. What differs from EvalPlus' own harness, and why:
+a loop that compares them. Where the comparison is one of EvalPlus' standard ones, each pair
+becomes a CallTest under `Comparison(equality="python")`, which is the same rule without NumPy;
+else the text stays a CodeTest. What differs from EvalPlus' own harness, and why:
 
 - NumPy broadcasts: its `allclose` takes `[5.0]`, or `0.0` beside `[]`, for equal to `5.0` and `[]`.
   Here shapes must be the same.
 - Arguments are fresh for each call, and for the reference in a cross-check: a program that changes
   its arguments changes nobody else's.
-- NumPy is not in the jail. The texts that stay CodeTests use its `allclose` and two type names; they
-  find a stand-in for these.
+- NumPy is not in the jail. The texts that stay CodeTests use its `allclose` and two type names;
+  they find a stand-in for these.
 
 Source: evalplus/evalplus, `tools/humaneval/to_original_fmt.py`, `tools/mbpp/to_original_fmt.py`,
 `evalplus/eval/__init__.py`, `evalplus/eval/_special_oracle.py` (Liu et al. 2023, arXiv:2305.01210).
@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,7 @@ _NEAR = (
 
 # Stands for NumPy in the tests that stay texts.
 _STAND_IN = '''
+from collections import Counter, OrderedDict, defaultdict, deque
 class np:
     """What EvalPlus' tests use of NumPy."""
     class ndarray: pass
@@ -105,33 +107,60 @@ class PlusTests:
     entry_point: str
     repaired: bool = False
 
+    @property
+    def flags(self) -> frozenset[str]:
+        """The problem's flags."""
+        texts = [test.code for test in self.tests if isinstance(test, CodeTest)]
+        needs = {"needs:numpy"} if any("import numpy" in text for text in texts) else set()
+        return frozenset(needs | ({"repaired"} if self.repaired else set()))
 
-def plus_tests(row: Row, test: str) -> PlusTests:
+
+def plus_tests(row: Row, test: str, defined: Collection[str] = ()) -> PlusTests:
     """Returns the tests that the column `test` holds.
+
+    Args:
+      row: the row.
+      test: the text.
+      defined: names that the reference defines, one of which the loop calls; not needed where the
+        test is a `check(candidate)`.
 
     Raises:
       DatasetRowError: it is no Python, or holds no inputs and no loop over them.
     """
-    tree = row.python("test", test)
+    tree = row.python("test", _LONG.sub(_in_hexadecimal, test))
     check = _functions(tree).get("check")
     body = tree.body if check is None else check.body
     loop = next((node for node in body if isinstance(node, ast.For)), None)
     values = {name: node for statement in body for name, node in _assigned(statement)}
-    called = None if loop is None else _called(loop)
+    names = defined if check is None else {argument.arg for argument in check.args.args}
+    called = None if loop is None else _called(loop, names)
     if loop is None or called is None or "inputs" not in values:
-        raise row.fault("test", "must hold inputs, and a loop that calls a function with them")
+        raise row.fault("test", "must hold inputs, and a loop that calls the function with them")
     name = "check" if check is not None else ""
     assertion = _functions(tree).get("assertion")
-    body_of = "" if assertion is None else ast.dump(assertion)
-    if assertion is not None and not any(isinstance(n, ast.Assert) for n in ast.walk(assertion)):
-        if "assert_allclose" not in body_of:
-            return PlusTests((_repaired(test, called, name),), Comparison(), called, True)
+    if assertion is not None and (called in _NONES or not _asserts(assertion)):
+        return PlusTests((_repaired(test, called, name),), Comparison(), called, True)
     atol = _tolerance(loop, called) if _is_standard(tree) else None
     if atol is not None and "results" in values:
-        tests = _call_tests(values["inputs"], values["results"])
+        tests: tuple[CallTest | CodeTest, ...] = _call_tests(values["inputs"], values["results"])
         if tests:
             return PlusTests(tests, _comparison(atol), called)
-    return PlusTests((CodeTest(_standing_alone(test, tree, called), check=name),), Comparison(), called)
+    return PlusTests(
+        (CodeTest(_standing_alone(test, tree, called), check=name),), Comparison(), called
+    )
+
+
+# CPython reads no decimal literal of more than 4300 digits; hexadecimal ones have no limit.
+_CHUNK = 4000
+_LONG = re.compile(rf"(?<![\w'\".])\d{{{_CHUNK},}}(?![\w'\".])")
+
+
+def _in_hexadecimal(found: re.Match[str]) -> str:
+    digits, value = found[0], 0
+    for start in range(0, len(digits), _CHUNK):
+        chunk = digits[start : start + _CHUNK]
+        value = value * 10 ** len(chunk) + int(chunk)
+    return hex(value)
 
 
 def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
@@ -145,13 +174,17 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
                 yield target.id, statement.value
 
 
-def _called(loop: ast.For) -> str | None:
-    """Returns the name of the function that the loop calls with `*inp` first of all."""
+def _called(loop: ast.For, names: Collection[str]) -> str | None:
+    """Returns which of the functions the loop calls with nothing but `*inp`."""
     for node in ast.walk(loop):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if [type(arg) for arg in node.args] == [ast.Starred] and node.func.id != "ref_func":
-                return node.func.id
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[ast.Starred()]) if name in names:
+                return name
     return None
+
+
+def _asserts(function: ast.FunctionDef) -> bool:
+    return any("assert" in ast.unparse(statement) for statement in function.body)
 
 
 def _is_standard(tree: ast.Module) -> bool:
@@ -254,7 +287,9 @@ def _repaired(test: str, called: str, check: str) -> CodeTest:
     or None, and `results` say which; a bool is taken as it is.
     """
     tree = parse_python(test)
-    tree.body = [n for n in tree.body if not isinstance(n, ast.FunctionDef) or n.name != "assertion"]
+    tree.body = [
+        n for n in tree.body if not isinstance(n, ast.FunctionDef) or n.name != "assertion"
+    ]
     at = next(i for i, n in enumerate(tree.body) if not isinstance(n, (ast.Import, ast.ImportFrom)))
     tree.body[at:at] = parse_python(_NOT_NONE).body
     text = ast.unparse(tree)

@@ -2,18 +2,18 @@
 
 What is ours to decide, and how it is decided:
 
-- Each test method of the `unittest` file is one hidden CodeTest, which sees the program as the module
-  `solution` and by the function's bare name, as the file does.
-- The prompt is `complete_prompt`, which is the starter code too: its imports stand before whatever is
-  written, as in the authors' "calibrated" mode. The natural-language form, `instruct_prompt`, is in
-  `Problem.row`.
+- Each test method of the `unittest` file is one hidden CodeTest, which sees the program as the
+  module `solution` and by the function's bare name, as the file does.
+- The prompt is `complete_prompt`, which is the starter code too: its imports stand before whatever
+  is written, as in the authors' "calibrated" mode. The natural-language form, `instruct_prompt`,
+  is in `Problem.row`.
 - The flag `needs:NAME` names each package beyond the standard library that the reference or the
   tests import. A judge whose jail lacks one says so: JUDGE_ERROR, never a wrong answer.
-- Tests that patch the program's libraries, touch files, or need packages, whose objects are no plain
-  data (figures, data frames), run in the program's own process, where a program that means to can
-  find them; such problems are flagged "exposed_oracle". The others run apart from it, as all code
-  tests do. There is no network, and no other process, in either place: what needs one fails for
-  the reference too, a JUDGE_ERROR.
+- Tests that patch the program's libraries, touch files, or need packages, whose objects are no
+  plain data (figures, data frames), run in the program's own process, where a program that means
+  to can find them; such problems are flagged "exposed_oracle". The others run apart from it, as
+  all code tests do. There is no network, and no other process, in either place: what needs one
+  fails for the reference too, a JUDGE_ERROR.
 - The version is the name of the split, such as "v0.1.4".
 - The limits are 20 s and 2 GiB for all tests of a problem; the authors' are 240 s and 30 GiB.
 

@@ -83,7 +83,7 @@ def problem_from_row(
             tests, flags = (_find_zero(columns, test),), frozenset({"repaired"})
         else:
             found = _evalplus.plus_tests(columns, test)
-            tests, comparison = found.tests, found.comparison
+            tests, comparison, flags = found.tests, found.comparison, found.flags
     return Problem(
         dataset="humaneval_plus",
         config=config,

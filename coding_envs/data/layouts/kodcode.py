@@ -7,8 +7,8 @@ What is ours to decide, and how it is decided:
   jail: what test files use of it is, and what is not is a JUDGE_ERROR that names it.
 - pytest also collects what a file imports under a name that starts with `test`. Here only the
   functions that the file itself defines are tests.
-- The entry point is `test_info`'s function name, else the first function or class that the reference
-  defines and the test names, else the reference's last.
+- The entry point is `test_info`'s function name, else the first function or class that the
+  reference defines and the test names, else the reference's last.
 - "complete" rows put a signature with its docstring in `question`: it is the starter code as well.
 - The difficulty is `gpt_difficulty`. `version` and `style` are among the tags, as is `subset`.
 - Rows that need packages beyond the standard library are kept; the flag `needs:NAME` names each
@@ -19,8 +19,8 @@ What is ours to decide, and how it is decided:
   flagged "known_bad".
 
 Columns of V1.0 and of the first upload are read too: `test_code` for `test`, `conversation_id` for
-`question_id`, `test_entry_point`. `Problem.row` lacks `test`, which the tests hold, and `trials`: the
-earlier attempts' programs and tests, most of the row.
+`question_id`, `test_entry_point`. `Problem.row` lacks `test`, which the tests hold, and `trials`:
+the earlier attempts' programs and tests, most of the row.
 
 The license is non-commercial (CC-BY-NC-4.0).
 
@@ -104,9 +104,7 @@ def problem_from_row(
     )
 
 
-def head_from_row(
-    row: object, *, split: str, row_number: int, config: str = "default"
-) -> Head:
+def head_from_row(row: object, *, split: str, row_number: int, config: str = "default") -> Head:
     """Returns the head of a row of KodCode; reads question_id and the columns of labels alone."""
     del config
     return _head(Row(row, dataset="kodcode", split=split, number=row_number))

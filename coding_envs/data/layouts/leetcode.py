@@ -45,7 +45,7 @@ _STARTER = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 # Makes nodes of the marked lists among the arguments, and marked lists of the nodes in what comes
 # back. A program that changes these functions changes what it claims, and knows no answer.
-_NODES = '''
+_NODES = """
 from builtins import pow
 def __nodes__(function):
     marks = ("__list_node__", "__tree_node__")
@@ -83,7 +83,7 @@ def __nodes__(function):
         return shown(function(*args, **{k: made(v) for k, v in kwargs.items()}))
     return call
 __makers__ = {k: v for k, v in globals().items() if k in ("list_node", "tree_node")}
-'''
+"""
 
 
 def problem_from_row(

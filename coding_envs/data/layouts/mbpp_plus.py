@@ -2,22 +2,22 @@
 
 What is ours to decide, and how it is decided:
 
-- The prompt is that of our MBPP: the task's text, then "Your code should pass these tests:" and all
-  of `test_list`, where the function's name stands. These asserts are not run: what they call is among
-  the inputs of `test`, which compares floats within a tolerance instead of exactly.
+- The prompt is that of our MBPP: the task's text, then "Your code should pass these tests:" and
+  all of `test_list`, where the function's name stands. These asserts are not run: what they call
+  is among the inputs of `test`, which compares floats within a tolerance instead of exactly.
 - Each input with its result is one hidden CallTest, under EvalPlus' own rule; see `_evalplus.py`.
 - Eight tasks compare sets, two accept two answers, three compute what they expect from a reference
   of their own: these stay one CodeTest each.
-- The tests of check_str, text_match_three and text_starta_endb compare and forget to assert, so that
-  any program passes. The comparison is asserted here; such problems are flagged "repaired".
+- The tests of check_str, text_match_three and text_starta_endb compare and forget to assert, so
+  that any program passes. The comparison is asserted here; such problems are flagged "repaired".
 - EvalPlus' own releases (MbppPlus-*.jsonl: `base_input`, `plus_input`, `contract`, `atol`) are read
   too. Their task_id is "Mbpp/2", their prompt a docstring with one assert, left as it is. Tuples,
   sets and complex numbers, which JSON has not, are made again of the inputs of the tasks concerned.
 
 `Problem.row` lacks `test`, or `base_input` and `plus_input`: the tests hold them.
 
-Source: the dataset card of evalplus/mbppplus; evalplus/evalplus, `evalplus/data/mbpp.py`; Liu et al.
-2023 (arXiv:2305.01210).
+Source: the dataset card of evalplus/mbppplus; evalplus/evalplus, `evalplus/data/mbpp.py`; Liu et
+al. 2023 (arXiv:2305.01210).
 """
 
 from __future__ import annotations
@@ -64,10 +64,7 @@ def problem_from_row(
     solution = "\n".join([*columns.texts("test_imports"), columns.text("code")])
     solution = solution.replace("\r\n", "\n").replace("\r", "\n")
     defined = _defined(columns.python("code", solution))
-    found = _evalplus.plus_tests(columns, test)
-    if found.entry_point not in defined:
-        reason = f"calls {found.entry_point!r}, which the code does not define"
-        raise columns.fault("test", reason)
+    found = _evalplus.plus_tests(columns, test, defined)
     shown = "\n".join(code.strip() for code in asserts)
     return Problem(
         key=key,
@@ -79,7 +76,7 @@ def problem_from_row(
         solutions=(solution,),
         source="evalplus/mbppplus",
         license="Apache-2.0",
-        flags=frozenset({"repaired"} if found.repaired else ()),
+        flags=found.flags,
         row=light(columns.columns),
         **known,
     )

@@ -14,8 +14,8 @@ What is ours to decide, and how it is decided:
   program can forge their verdict.
 - Most of these other languages are not known to this package; a problem in one is loaded, and
   refused by the judge until `register_language` adds it.
-- A completion is cut at the first of the row's stop tokens, and the function closed. A whole function
-  takes the place of the prompt's, and keeps what stands before that.
+- A completion is cut at the first of the row's stop tokens, and the function closed. A whole
+  function takes the place of the prompt's, and keeps what stands before that.
 - There are no reference solutions.
 
 Source: Cassano et al. 2022 (arXiv:2208.08227); the dataset card; nuprl/MultiPL-E.
@@ -104,9 +104,7 @@ def _as_they_are(tests: str, closing: str = "") -> dict[str, Any]:
     }
 
 
-def _apart(
-    columns: Row, driver: Driver, name: str, header: str, tests: str
-) -> dict[str, Any]:
+def _apart(columns: Row, driver: Driver, name: str, header: str, tests: str) -> dict[str, Any]:
     """Returns the fields of a problem whose asserts are in a checker."""
     try:
         cases = driver.cases(tests)
@@ -125,7 +123,9 @@ def _apart(
 
 
 _SIGNATURES = {
-    "cpp": re.compile(r"^(?!//|#|union\b|struct\b)\S[^\n]*?(\w+)\([^\n]*\)\s*\{\s*\Z", re.MULTILINE),
+    "cpp": re.compile(
+        r"^(?!//|#|union\b|struct\b)\S[^\n]*?(\w+)\([^\n]*\)\s*\{\s*\Z", re.MULTILINE
+    ),
     "js": re.compile(r"^function (\w+)\([^\n]*\)\s*\{\s*\Z", re.MULTILINE),
     "pl": re.compile(r"^sub (\w+)\s*\{", re.MULTILINE),
 }
@@ -145,16 +145,55 @@ def _parted(prompt: str, name: str) -> tuple[str, str]:
 
 _ROWS = {
     "humaneval": {
-        **{"adb": 157, "clj": 161, "cpp": 161, "cs": 158, "d": 156, "dart": 157, "elixir": 161},
-        **{"go": 154, "hs": 156, "java": 158, "jl": 159, "js": 161, "lua": 161, "ml": 155},
-        **{"php": 161, "pl": 161, "r": 161, "rb": 161, "rkt": 161, "rs": 156, "scala": 160},
-        **{"sh": 158, "swift": 158, "ts": 159},
+        "adb": 157,
+        "clj": 161,
+        "cpp": 161,
+        "cs": 158,
+        "d": 156,
+        "dart": 157,
+        "elixir": 161,
+        "go": 154,
+        "hs": 156,
+        "java": 158,
+        "jl": 159,
+        "js": 161,
+        "lua": 161,
+        "ml": 155,
+        "php": 161,
+        "pl": 161,
+        "r": 161,
+        "rb": 161,
+        "rkt": 161,
+        "rs": 156,
+        "scala": 160,
+        "sh": 158,
+        "swift": 158,
+        "ts": 159,
     },
     "mbpp": {
-        **{"adb": 365, "clj": 397, "cpp": 397, "cs": 386, "d": 358, "elixir": 397, "go": 374},
-        **{"hs": 355, "java": 386, "jl": 390, "js": 397, "lua": 397, "ml": 355, "php": 397},
-        **{"pl": 396, "r": 397, "rb": 397, "rkt": 397, "rs": 354, "scala": 396, "sh": 382},
-        **{"swift": 396, "ts": 390},
+        "adb": 365,
+        "clj": 397,
+        "cpp": 397,
+        "cs": 386,
+        "d": 358,
+        "elixir": 397,
+        "go": 374,
+        "hs": 355,
+        "java": 386,
+        "jl": 390,
+        "js": 397,
+        "lua": 397,
+        "ml": 355,
+        "php": 397,
+        "pl": 396,
+        "r": 397,
+        "rb": 397,
+        "rkt": 397,
+        "rs": 354,
+        "scala": 396,
+        "sh": 382,
+        "swift": 396,
+        "ts": 390,
     },
 }
 _CONFIGS = tuple(f"{origin}-{name}" for origin, counts in _ROWS.items() for name in counts)
@@ -162,7 +201,7 @@ _CONFIGS = tuple(f"{origin}-{name}" for origin, counts in _ROWS.items() for name
 SPECS = (
     DatasetSpec(
         name="multipl_e",
-        description="MultiPL-E: HumanEval and MBPP in C++, JavaScript and two dozen other languages",
+        description="MultiPL-E: HumanEval and MBPP in two dozen languages, as C++",
         loader=problem_from_row,
         configs=_CONFIGS,
         default_config="humaneval-cpp",
