@@ -115,6 +115,9 @@ class Comparison:
         point or exponent (stdio) or is a float (calls); "always" and "never" say so for all.
       unordered: lists and lines may come in any order.
       ignore_case: letters compare without case (stdio only).
+      unwrap: an expected list of one item also matches the item itself (calls only).
+      json_keys: expected values came out of JSON, which has no other keys than text: a key of a
+        returned dict matches the text that JSON makes of it (calls only).
     """
 
     abs_tol: float = 1e-6
@@ -122,6 +125,8 @@ class Comparison:
     floats: str = "where_expected"
     unordered: bool = False
     ignore_case: bool = False
+    unwrap: bool = False
+    json_keys: bool = False
 
     def __post_init__(self) -> None:
         for name in ("abs_tol", "rel_tol"):
@@ -130,12 +135,13 @@ class Comparison:
             _require(good and 0 <= value <= 1e300, name, value, "a finite number >= 0")
         wanted = ("where_expected", "always", "never")
         _require(self.floats in wanted, "floats", self.floats, " or ".join(wanted))
-        for name in ("unordered", "ignore_case"):
+        for name in ("unordered", "ignore_case", "unwrap", "json_keys"):
             _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "a bool")
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the rules as JSON data."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """Returns the rules as JSON data; the last two only where they are set."""
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: v for k, v in data.items() if v or k not in ("unwrap", "json_keys")}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Comparison:
@@ -154,7 +160,8 @@ class JudgeProgram:
       of its standard error, 0..1), 3 a fault of its own. An interactor talks to the program on its
       standard input and output meanwhile, and writes the file `output` itself, if at all.
     - "script": arguments `input answer output`; prints 1 or true for right, 0 or false for wrong,
-      or a number between as part of the points (the generated checkers of open-r1/codeforces).
+      or a number between as part of the points; beyond 1, out of 100 (the generated checkers of
+      open-r1/codeforces).
 
     Attributes:
       source: the program's text.

@@ -100,7 +100,10 @@ def _close(expected: float, got: float, rules: Comparison) -> bool:
 def plain_matches(expected: Any, got: Any, rules: Comparison) -> bool:
     """Returns True where a returned value matches; both as `plain_data.encode` writes them."""
     try:
-        return _matches(expected, got, rules)
+        if _matches(expected, got, rules):
+            return True
+        wrapped = rules.unwrap and isinstance(expected, list) and len(expected) == 1
+        return wrapped and _matches(expected[0], got, rules)
     except RecursionError:
         return False
 
@@ -211,11 +214,18 @@ def _match_dicts(tag: str, wanted: Any, other: str, body: Any, rules: Comparison
         keys = zip(pairs, others, strict=True)
         if any(_key(a[0], rules) != _key(b[0], rules) for a, b in keys):
             return False
+    if rules.json_keys:
+        others = [[_as_json_key(k), v] for k, v in others]
     values = {_key(k, rules): v for k, v in others}
     if len(values) != len(pairs):
         return False
     missing = object()
     return all(_matches(v, values.get(_key(k, rules), missing), rules) for k, v in pairs)
+
+
+def _as_json_key(key: Any) -> Any:
+    """The text that JSON writes for a key that is a number, True, False or None."""
+    return json.dumps(key) if key is None or isinstance(key, (bool, int, float)) else key
 
 
 def _pairs(tag: str, body: Any) -> list[Any] | None:
