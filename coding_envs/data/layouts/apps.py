@@ -111,7 +111,7 @@ def _key(columns: Row) -> str:
 def _difficulty(columns: Row, config: str) -> str:
     difficulty = columns.text("difficulty")
     if config in _LEVELS and difficulty != config:
-        raise columns.fault("difficulty", f"is not that of the configuration {config}")
+        raise columns.fault("difficulty", f"is {difficulty[:40]!r}, not {config!r} as asked for")
     return difficulty
 
 

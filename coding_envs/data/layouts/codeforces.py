@@ -50,7 +50,7 @@ __all__ = [
 _DEFAULT_S = 2.0
 _LANGUAGES = {
     "python": re.compile(r"(python|pypy) ?3", re.IGNORECASE),
-    "cpp": re.compile(r"(gnu|ms|clang)?\+* ?c\+\+|gnu c\+\+", re.IGNORECASE),
+    "cpp": re.compile(r"((gnu|ms) ?)?c\+\+|clang\+\+", re.IGNORECASE),
     "javascript": re.compile(r"node|javascript", re.IGNORECASE),
 }
 _ELSEWHERE = "generated_tests_elsewhere"

@@ -256,7 +256,8 @@ def encode_private_tests(cases: Sequence[Mapping[str, str]]) -> str:
 # All that builds texts, numbers, lists and dicts; nothing that names a class, calls or imports.
 _HARMLESS = frozenset(
     (
-        *("PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "BINPUT", "BINGET", "LONG_BINGET"),
+        *("PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET"),
+        "LONG_BINGET",
         *("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "NONE", "NEWTRUE", "NEWFALSE"),
         *("BININT", "BININT1", "BININT2", "BINFLOAT", "EMPTY_LIST", "APPEND", "APPENDS"),
         *("EMPTY_DICT", "SETITEM", "SETITEMS"),
@@ -273,16 +274,20 @@ class _NoClasses(pickle.Unpickler):
 
 
 def _unpickled(data: bytes) -> Any:
+    harmful = ""
     try:
-        # LONG_BINPUT is not among them: its index makes room for as many objects.
-        for opcode, _, _ in pickletools.genops(data):
-            if opcode.name not in _HARMLESS and opcode.name != "LONG_BINPUT":
-                raise ValueError(f"must be a pickle of texts and lists, got {opcode.name}")
-        return _NoClasses(io.BytesIO(data)).load()
-    except ValueError:
-        raise
+        for count, (opcode, value, _) in enumerate(pickletools.genops(data)):
+            # An unpickler makes room for as many objects as the index says.
+            index = value if opcode.name == "LONG_BINPUT" else 0
+            if opcode.name not in _HARMLESS or index > count:
+                harmful = opcode.name
+                break
+        else:
+            return _NoClasses(io.BytesIO(data)).load()
     except Exception as error:  # whatever a malformed pickle leads to
-        raise ValueError(f"must be a pickle: {type(error).__name__}: {error}"[:200]) from None
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"must be a pickle: {line}"[:200]) from None
+    raise ValueError(f"must be a pickle of texts and lists, got {harmful}")
 
 
 _FILES = ("test.jsonl", *(f"test{number}.jsonl" for number in range(2, 7)))
