@@ -565,7 +565,17 @@ class Problem:
     def __post_init__(self) -> None:
         for name in (
             *("dataset", "key", "prompt", "config", "split", "revision", "starter_code"),
-            *("prelude", "input_file", "output_file", "entry_point", "language", "difficulty", "family", "source", "license"),
+            *(
+                "prelude",
+                "input_file",
+                "output_file",
+                "entry_point",
+                "language",
+                "difficulty",
+                "family",
+                "source",
+                "license",
+            ),
         ):
             _require_text(name, getattr(self, name))
         for name in ("dataset", "key", "config", "split"):
@@ -575,7 +585,9 @@ class Problem:
             good = file not in (".", "..") and not set(file) & set("/\0")
             _require(good, name, file, "a file's name, without a folder")
         if self.output_file:
-            _require(self.output_file != self.input_file, "output_file", self.output_file, "another")
+            _require(
+                self.output_file != self.input_file, "output_file", self.output_file, "another"
+            )
         for name in ("public_tests", "hidden_tests"):
             tests = getattr(self, name)
             _require(isinstance(tests, (tuple, list)), name, tests, "a tuple of tests")

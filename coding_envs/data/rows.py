@@ -161,9 +161,7 @@ class Row:
 
     def without(self, *columns: str) -> dict[str, Any]:
         """Returns the row as JSON data, but for some columns: those that became tests."""
-        return {
-            name: _plain(value) for name, value in self.columns.items() if name not in columns
-        }
+        return {name: _plain(value) for name, value in self.columns.items() if name not in columns}
 
     def python(self, column: str, source: str) -> ast.Module:
         """Returns the syntax tree of Python source that came from a column."""

@@ -45,9 +45,7 @@ def judge() -> Iterator[Judge]:
 
 def load(name: str, config: str, split: str, file: str) -> list[Problem]:
     return list(
-        load_problems(
-            name, config=config, split=split, data_files={split: DATA / f"{file}.jsonl"}
-        )
+        load_problems(name, config=config, split=split, data_files={split: DATA / f"{file}.jsonl"})
     )
 
 
@@ -75,14 +73,12 @@ LIVE = {
     "        return sum(a == b for i, a in enumerate(nums) for b in nums[i + 1 : i + k + 1])",
     "90002": "class Solution:\n    def meanLength(self, words: List[str]) -> float:\n"
     "        return mean(map(len, words)) if words else 0",
-    "auth901_b": "print(int(input()) / 2 if 1 else 0)",
+    "auth901_b": "print(int(input()) / 2)",
 }  # the dataset has no references
 
 
 def test_live_code_bench(judge: Judge) -> None:
-    problems = load(
-        "livecodebench", "release_v6", "test", "livecodebench_code_generation_lite"
-    )
+    problems = load("livecodebench", "release_v6", "test", "livecodebench_code_generation_lite")
     found = {}
     for problem in problems:
         verdict = judge.judge(problem, LIVE[problem.key])
@@ -90,15 +86,16 @@ def test_live_code_bench(judge: Judge) -> None:
         if problem.starter_code:  # what a policy writes after the starter code
             body = LIVE[problem.key].split(":\n", 2)[2]
             assert judge.judge(problem, problem.assemble(body.lstrip())).accepted
-    # The last one prints 2.0 where 2 is expected.
-    assert found == dict.fromkeys(LIVE, GOOD) | {"auth901_b": WRONG}
+    assert found == dict.fromkeys(LIVE, GOOD)  # the last one prints 2.0 where 2 is expected
 
 
 def test_deep_coder_live(judge: Judge) -> None:
     numbers, method = load("deepcoder", "lcbv5", "train", "deepcoder_preview_lcbv5")
     assert judge.judge(numbers, "print(int(input()) ** 2)").accepted
     assert not judge.judge(numbers, "print(int(input()) ** 3)").accepted
-    program = "class Solution:\n    def total(self, nums: List[int]) -> int:\n        return sum(nums)"
+    program = (
+        "class Solution:\n    def total(self, nums: List[int]) -> int:\n        return sum(nums)"
+    )
     assert judge.judge(method, program).accepted
     (double,) = load("deepcoder", "codeforces", "test", "deepcoder_preview_codeforces")
     assert judge.judge(double, "print(2 * int(input()))").accepted
@@ -137,7 +134,9 @@ class TestCodeforces:
     def test_files_and_generated_tests(self, judge: Judge) -> None:
         generated = rows("open_r1_codeforces_generated_tests")
         problem = with_generated_tests(self.problems[2], generated)
-        right = "print(sum(map(int, open('input.txt').read().split())), file=open('output.txt', 'w'))"
+        right = (
+            "print(sum(map(int, open('input.txt').read().split())), file=open('output.txt', 'w'))"
+        )
         verdict = judge.judge(problem, right)
         assert (verdict.status, verdict.total) == (GOOD, 3)
         on_streams = "print(sum(map(int, input().split())))"
@@ -146,8 +145,8 @@ class TestCodeforces:
     @CPP
     def test_files_in_another_language(self, judge: Judge) -> None:
         program = (
-            "#include <fstream>\nint main() { std::ifstream in(\"input.txt\"); "
-            "std::ofstream out(\"output.txt\"); long long s = 0, x; while (in >> x) s += x; out << s; }"
+            '#include <fstream>\nint main() { std::ifstream in("input.txt"); '
+            'std::ofstream out("output.txt"); long long s = 0, x; while (in >> x) s += x; out << s; }'
         )
         assert judge.judge(self.problems[2].replace(language="cpp"), program).status is GOOD
 

@@ -13,8 +13,15 @@ import pytest
 from coding_envs.errors import InvalidValueError
 from coding_envs.judge import Judge
 from coding_envs.languages import language
-from coding_envs.problem import CallTest, CodeTest, InteractiveTest, JudgeProgram, Limits, Problem
-from coding_envs.problem import StdioTest
+from coding_envs.problem import (
+    CallTest,
+    CodeTest,
+    InteractiveTest,
+    JudgeProgram,
+    Limits,
+    Problem,
+    StdioTest,
+)
 from coding_envs.sandbox import Ended, Run, make_sandbox
 from coding_envs.verdict import Status
 
@@ -107,10 +114,10 @@ class TestFiles:
     def test_no_descriptor_stays(self, judge: Judge) -> None:
         judge.judge(problem(**FILES), READS + WRITES)
         gc.collect()
-        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        before = len(os.listdir("/proc/self/fd"))
         for program in (READS + WRITES + "#", "1 / 0 #", "import os\nos.abort() #"):
             judge.judge(problem(**FILES), program)
-        assert len(os.listdir("/proc/self/fd")) <= before + 1  # noqa: PTH208
+        assert len(os.listdir("/proc/self/fd")) <= before + 1
 
     def test_a_program_that_sends_descriptors_of_its_own(self) -> None:
         """What comes on the channel after the program has begun is not the file."""
@@ -125,10 +132,10 @@ class TestFiles:
         )
         with make_sandbox("nsjail", workers=1) as sandbox:
             sandbox.submit(Run("1", output_file="output.txt")).result()
-            before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+            before = len(os.listdir("/proc/self/fd"))
             result = sandbox.submit(Run(program, output_file="output.txt")).result()
             assert (result.ended, result.stdout) == (Ended.EXITED, b"right"), result.stderr
-            assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
+            assert len(os.listdir("/proc/self/fd")) <= before
 
     def test_names_are_checked(self) -> None:
         for name in ("a/b", "..", ".", "x\0", "/tmp/x"):
@@ -136,7 +143,7 @@ class TestFiles:
                 problem(output_file=name)
         with pytest.raises(InvalidValueError, match="output_file must be another"):
             problem(input_file="x", output_file="x")
-        with pytest.raises(InvalidValueError, match="without '..'"):
+        with pytest.raises(InvalidValueError, match=r"without '\.\.'"):
             Run("1", output_file="../x")
         with pytest.raises(InvalidValueError, match="must be a script"):
             Run("1", output_file="x", calls=())
@@ -166,21 +173,25 @@ class TestPrelude:
         assert judge.judge(problem(test), "print(int(sqrt(int(input()))))").status is not GOOD
 
     def test_calls(self, judge: Judge) -> None:
-        called = problem(
-            CallTest(([4],), 2), entry_point="Solution().f", prelude=self.PRELUDE
+        called = problem(CallTest(([4],), 2), entry_point="Solution().f", prelude=self.PRELUDE)
+        program = (
+            "class Solution:\n    def f(self, x: List[int]) -> int:\n        return int(sqrt(x[0]))"
         )
-        program = "class Solution:\n    def f(self, x: List[int]) -> int:\n        return int(sqrt(x[0]))"
         assert judge.judge(called, program).status is GOOD
 
     def test_code_tests_see_it(self, judge: Judge) -> None:
-        test = CodeTest("def check(candidate):\n    assert candidate(4) == int(sqrt(4))", check="check")
+        test = CodeTest(
+            "def check(candidate):\n    assert candidate(4) == int(sqrt(4))", check="check"
+        )
         program = "def f(x: Optional[int]):\n    return int(sqrt(x))"
         options: dict[str, Any] = {"entry_point": "f", "prelude": self.PRELUDE}
         for solutions in ((program,), ()):
             checked = problem(test, solutions=solutions, **options)
             assert judge.judge(checked, program).status is GOOD
             assert judge.judge(checked, program + " + 1").status is WRONG
-        function = CodeTest("from solution import f\ndef test_f():\n    assert f(4) == 2", function="test_f")
+        function = CodeTest(
+            "from solution import f\ndef test_f():\n    assert f(4) == 2", function="test_f"
+        )
         checked = problem(function, solutions=(program,), **options)
         assert judge.judge(checked, program).status is GOOD
 
@@ -194,7 +205,9 @@ class TestPrelude:
         assert "no_such_module" in verdict.message
 
     def test_an_interactor_beside_it(self, judge: Judge) -> None:
-        interactor = JudgeProgram("import sys\nprint(4, flush=True)\nsys.exit(0 if input() == '2' else 1)")
+        interactor = JudgeProgram(
+            "import sys\nprint(4, flush=True)\nsys.exit(0 if input() == '2' else 1)"
+        )
         talk = problem(InteractiveTest(""), interactor=interactor, prelude=self.PRELUDE)
         assert judge.judge(talk, "print(isqrt(int(input())), flush=True)").status is GOOD
 

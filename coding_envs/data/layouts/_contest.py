@@ -7,8 +7,9 @@ Decisions that hold for all of them:
   at least. The row's own numbers stay in `Problem.row`. Where a row gives none, the time is that of
   the dataset's own harness. Calls share one run, which gets a quarter more for each, at most three
   times in all.
-- **Comparison** is the judge's, by tokens, with floats where the expected token is one. Where all
-  words that are expected are yes or no, letters compare without case, as contests have it.
+- **Comparison** is the judge's, by tokens, with floats where the expected token is one. Where every
+  test expects one number and some are floats, all of them are: 2.0 will do for 2. Where all words
+  that are expected are yes or no, letters compare without case, as contests have it.
 - **Lists of lines** are joined by newlines; an input gets one at its end.
 - **References** are whole programs of Python 3. One that holds `return` outside of functions, as
   those of APPS may (its harness runs them inside of one), ends itself there instead. Python 2 and
@@ -71,6 +72,8 @@ _CALLS_MORE, _CALLS_MOST = 0.25, 3.0
 _FN_NAME = re.compile(r'"fn_name"\s*:\s*"')
 _PYTHON_2 = re.compile(r"\b(raw_input|xrange)\s*\(")
 _OWN_NAMES = re.compile(r"\b(raw_input|xrange)\s*=|\bdef (raw_input|xrange)\b")
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_NUMBER_CHARS = 100
 _FENCED = re.compile(r"```[^\n`]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 _ANY_ANSWER = re.compile(
     r"\b(?:any (?:of them|one of them|valid|correct|such|possible)|print any\b|output any\b"
@@ -209,7 +212,8 @@ def limits_for(
       tests: its tests; expected outputs must fit.
       language: what its programs are written in.
       harness_s: the time that the dataset's own harness gives one test, seconds.
-      time_s, memory_bytes: what the row gives, or None.
+      time_s: what the row gives, seconds, or None.
+      memory_bytes: what the row gives, or None.
     """
     from_row = set()
     cpu_s = harness_s
@@ -241,11 +245,22 @@ def _output_chars(test: StdioTest | CallTest) -> int:
 def comparison_for(tests: Sequence[StdioTest | CallTest], *, abs_tol: float = 1e-6) -> Comparison:
     """Returns how a problem's answers are compared: see the module's docstring."""
     calls = [t.expected for t in tests if isinstance(t, CallTest)]
+    outputs = [t.output for t in tests if isinstance(t, StdioTest)]
     return Comparison(
         abs_tol=abs_tol,
-        ignore_case=_is_yes_or_no([t.output for t in tests if isinstance(t, StdioTest)]),
+        floats="always" if _is_real(outputs) else "where_expected",
+        ignore_case=_is_yes_or_no(outputs),
         unwrap=bool(calls) and all(isinstance(v, list) and len(v) == 1 for v in calls),
         json_keys=any(map(_holds_dict, calls)),
+    )
+
+
+def _is_real(outputs: Sequence[str]) -> bool:
+    """Returns True where each test expects one number, and some of them are written as floats."""
+    if any(len(output) > _NUMBER_CHARS for output in outputs):
+        return False
+    return all(map(_NUMBER.fullmatch, outputs)) and any(
+        mark in output for output in outputs for mark in ".eE"
     )
 
 

@@ -9,7 +9,7 @@ What is ours to decide, beyond `_contest.py`:
   verifiable-prompts the row's own, and the key there is `852/A:python`, as each problem comes in
   two languages.
 - Interactive problems, and others without tests, are dropped. Flags: "not_executable" (the dataset
-  says that it cannot be judged), "incomplete_tests" (official tests that were too long are missing),
+  says that it cannot be judged), "incomplete_tests" (official ones are missing: too long),
   "generated_tests_elsewhere" (the row counts generated tests, which lie in other files),
   "special_judge" (has a checker, or the statement says that several answers are right).
 - `Problem.row` is without `official_tests`.

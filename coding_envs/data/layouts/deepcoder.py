@@ -34,8 +34,8 @@ from ._contest import (
     python_programs,
     unfenced,
 )
-from .livecodebench import HARNESS_S, PRELUDE, tests_of_cases
-from .verifiable_coding import tests_of_types
+from .livecodebench import HARNESS_S, PRELUDE, plain_tests
+from .verifiable_coding import typed_tests
 
 __all__ = ["SPECS", "head_from_row", "problem_from_row"]
 
@@ -87,7 +87,9 @@ def problem_from_row(
     )
 
 
-def head_from_row(row: object, *, config: str = "primeintellect", split: str, row_number: int) -> Head:
+def head_from_row(
+    row: object, *, config: str = "primeintellect", split: str, row_number: int
+) -> Head:
     """Returns the head of a row's problem; see `problem_from_row`.
 
     Raises:
@@ -121,8 +123,8 @@ def _tests(columns: Row, config: str) -> tuple[tuple[StdioTest | CallTest, ...],
         return found.tests, found.function
     cases = columns.json("tests")
     if config == "primeintellect":
-        return tests_of_types(columns, "tests", cases)
-    found = tests_of_cases(columns, "tests", cases)
+        return typed_tests(columns, "tests", cases)
+    found = plain_tests(columns, "tests", cases)
     called = any(isinstance(test, CallTest) for test in found.tests)
     return found.tests, _function(columns, cases) if called else ""
 

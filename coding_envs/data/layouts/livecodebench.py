@@ -50,8 +50,8 @@ __all__ = [
     "decode_private_tests",
     "encode_private_tests",
     "head_from_row",
+    "plain_tests",
     "problem_from_row",
-    "tests_of_cases",
 ]
 
 MAX_PRIVATE_BYTES = 1 << 30
@@ -104,8 +104,8 @@ def problem_from_row(
     columns = Row(row, dataset="livecodebench", split=split, number=row_number)
     head = _head(columns)
     function = _function(columns)
-    public = tests_of_cases(columns, "public_test_cases", columns.json("public_test_cases"))
-    private = tests_of_cases(columns, "private_test_cases", _private(columns))
+    public = plain_tests(columns, "public_test_cases", columns.json("public_test_cases"))
+    private = plain_tests(columns, "private_test_cases", _private(columns))
     tests = public.tests + private.tests
     if not tests:
         raise columns.fault("private_test_cases", "holds no tests, nor does public_test_cases")
@@ -174,7 +174,7 @@ def _function(columns: Row) -> str:
     return str(name) if name else ""
 
 
-def tests_of_cases(columns: Row, column: str, cases: Any) -> Tests:
+def plain_tests(columns: Row, column: str, cases: Any) -> Tests:
     """Returns the tests that cases of `input`, `output` and `testtype` make.
 
     Raises:

@@ -38,7 +38,7 @@ from ._contest import (
     unfenced,
 )
 
-__all__ = ["SPECS", "head_from_row", "problem_from_row", "tests_of_types"]
+__all__ = ["SPECS", "head_from_row", "problem_from_row", "typed_tests"]
 
 _HARNESS_S = 5.0
 _LANGUAGE = re.compile(r"""["']language["']\s*:\s*["']([^"']+)["']""")
@@ -76,7 +76,7 @@ def _problem(
     metadata = columns.json_or_python("metadata") if columns.columns.get("metadata") else {}
     if not isinstance(info, Mapping) or not isinstance(metadata, Mapping):
         raise columns.fault("verification_info", "must hold an object, as must metadata")
-    tests, function = tests_of_types(
+    tests, function = typed_tests(
         columns, "verification_info", info.get("test_cases"), as_texts=dataset == _IN_PYTHON
     )
     if function and head.language != "python":
@@ -172,7 +172,7 @@ def _first_type(cases: Any) -> str:
     return str(cases[0].get("type") or "") if cases else ""
 
 
-def tests_of_types(
+def typed_tests(
     columns: Row, column: str, cases: Any, *, as_texts: bool = False
 ) -> tuple[tuple[StdioTest | CallTest, ...], str]:
     """Returns the tests that cases of `type`, `input`, `output` and `fn_name` make.

@@ -48,7 +48,14 @@ def test_return_outside_of_functions_ends_the_reference():
 
 
 def test_python_2_stays_in_the_row():
-    programs = ["print 1", "x = raw_input()\nprint(x)", "", "print(1)", "print(1)", "raw_input = input\nraw_input()"]
+    programs = [
+        "print 1",
+        "x = raw_input()\nprint(x)",
+        "",
+        "print(1)",
+        "print(1)",
+        "raw_input = input\nraw_input()",
+    ]
     problem = make(changed(solutions=json.dumps(programs)))
     assert problem.solutions == ("print(1)", "raw_input = input\nraw_input()")
     assert json.loads(problem.row["solutions"]) == programs
@@ -134,8 +141,23 @@ def test_yes_and_no_in_any_case_where_there_are_no_other_words():
     assert not ignores_case("")
 
 
+def test_one_real_number_is_one_in_every_test():
+    def floats(*outputs):
+        row = with_tests(inputs=["1"] * len(outputs), outputs=list(outputs))
+        return make(row).comparison.floats
+
+    assert floats("1.5", "2\n", "-3e-7") == "always"
+    assert floats("1", "2") == "where_expected"
+    assert floats("1.5", "2 3") == "where_expected"
+    assert floats("1.5", "no") == "where_expected"
+    assert floats("1.5", "9" * 200) == "where_expected"
+    assert floats("", "1.5") == "where_expected"
+
+
 def test_several_answers_are_flagged():
-    assert make(changed(question="If there are several answers, print any.")).flags == {"special_judge"}
+    assert make(changed(question="If there are several answers, print any.")).flags == {
+        "special_judge"
+    }
     assert make(changed(question="Print many companies.")).flags == frozenset()
 
 

@@ -47,7 +47,9 @@ def test_files_in_the_place_of_streams():
 def test_lists_of_records_as_well():
     def records(column):
         lists = ROWS[0][column]
-        return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+        return [
+            dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)
+        ]
 
     names = ("public_tests", "private_tests", "generated_tests", "solutions", "incorrect_solutions")
     assert make(**{name: records(name) for name in names}) == make()
@@ -60,7 +62,7 @@ def test_classes_by_number_or_name():
     assert make(difficulty="UNKNOWN_DIFFICULTY", source="CODEFORCES").difficulty == ""
     assert make(difficulty="L", source="CODEFORCES").source == "codeforces"
     for number in (18, 30, -1):
-        with pytest.raises(DatasetRowError, match=f"'difficulty'.*got {number}"):
+        with pytest.raises(DatasetRowError, match=rf"'difficulty'.*got {number}"):
             make(difficulty=number)
     language = {"language": ["PYTHON3", "PYTHON"], "solution": ["print(1)", "print(2)"]}
     assert make(solutions=language).solutions == ("print(1)",)
@@ -77,5 +79,5 @@ def test_no_tests():
 
 
 def test_lists_of_unequal_length_are_told():
-    with pytest.raises(DatasetRowError, match="'private_tests'.*one length"):
+    with pytest.raises(DatasetRowError, match=r"'private_tests'.*one length"):
         make(private_tests={"input": ["1"], "output": []})

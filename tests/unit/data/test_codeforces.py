@@ -1,6 +1,6 @@
 """open-r1/codeforces' rows become problems; generated tests and submissions are joined."""
 
-import datetime
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -20,7 +20,9 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 def rows(name):
-    return [json.loads(x) for x in (DATA / f"open_r1_codeforces{name}.jsonl").read_text().splitlines()]
+    return [
+        json.loads(x) for x in (DATA / f"open_r1_codeforces{name}.jsonl").read_text().splitlines()
+    ]
 
 
 ROWS = rows("")
@@ -37,11 +39,12 @@ def test_a_row():
     assert problem.hidden_tests == (StdioTest("0\n", "0\n"), StdioTest("-4\n", "-8\n"))
     assert problem.limits.cpu_time_s == 8.0
     assert problem.limits.memory_bytes == 512 * 2**20
-    assert problem.release_date == datetime.date(2023, 11, 14)
+    assert problem.release_date == dt.date(2023, 11, 14)
     assert problem.checker is None
     assert problem.flags == frozenset()
     assert problem.prompt == (
-        "# Twice\n\nGiven n print 2n.\n\n## Input\n\nOne integer n.\n\n## Output\n\nOne integer.\n\n"
+        "# Twice\n\nGiven n print 2n.\n\n## Input\n\nOne integer n.\n\n## Output\n\n"
+        "One integer.\n\n"
         "## Examples\n\nInput\n```\n3\n```\nOutput\n```\n6\n```\n"
     )
 
@@ -62,7 +65,7 @@ def test_file_mode():
 
 def test_interactive_rows_are_refused():
     for one in (problem_from_row, head_from_row):
-        with pytest.raises(DatasetRowError, match="'interaction_format'.*interactive"):
+        with pytest.raises(DatasetRowError, match=r"'interaction_format'.*interactive"):
             one(ROWS[3], config="default", split="train", row_number=3)
 
 
@@ -110,7 +113,7 @@ def test_generated_tests_need_room():
 
 
 def test_generated_tests_that_are_none_are_told():
-    with pytest.raises(DatasetRowError, match="'output'.*missing"):
+    with pytest.raises(DatasetRowError, match=r"'output'.*missing"):
         with_generated_tests(make(), [{"problem_id": "9100/A", "test_i": 0, "input": "1"}])
 
 
@@ -134,8 +137,8 @@ def test_submissions_under_another_name_of_the_problem():
     [
         ("GNU C++17", "cpp"), ("GNU C++", "cpp"), ("C++20 (GCC 13-64)", "cpp"), ("MS C++", "cpp"),
         ("Clang++17 Diagnostics", "cpp"), ("Python 3", "python"), ("PyPy 3-64", "python"),
-        ("JavaScript", "javascript"), ("Node.js", "javascript"), ("Python 2", None), ("PyPy 2", None),
-        ("Java 8", None), ("GNU C11", None), ("MS C#", None),
+        ("JavaScript", "javascript"), ("Node.js", "javascript"), ("Python 2", None),
+        ("PyPy 2", None), ("Java 8", None), ("GNU C11", None), ("MS C#", None),
     ],
 )  # fmt: skip
 def test_spellings_of_languages(spelling, language):

@@ -11,7 +11,9 @@ from coding_envs.problem import CallTest, StdioTest
 
 DATA = Path(__file__).parents[2] / "data"
 ROWS = {
-    name: [json.loads(x) for x in (DATA / f"deepcoder_preview_{name}.jsonl").read_text().splitlines()]
+    name: [
+        json.loads(x) for x in (DATA / f"deepcoder_preview_{name}.jsonl").read_text().splitlines()
+    ]
     for name in ("taco", "primeintellect", "lcbv5", "codeforces")
 }
 
@@ -30,9 +32,7 @@ def test_taco():
 
 
 def test_primeintellect():
-    assert make("primeintellect").solutions == (
-        "a, b = map(int, input().split())\nprint(a * b)\n",
-    )
+    assert make("primeintellect").solutions == ("a, b = map(int, input().split())\nprint(a * b)\n",)
     assert make("primeintellect", 1).hidden_tests == (CallTest((1, 2), [3]),)
 
 
@@ -48,7 +48,7 @@ def test_the_function_stands_in_either_place():
     assert make("lcbv5", 1, metadata=None) == make("lcbv5", 1)
     bare = [{"input": "[1]", "output": "1", "testtype": "functional"}]
     assert make("lcbv5", 1, tests=json.dumps(bare)).entry_point == "Solution().total"
-    with pytest.raises(DatasetRowError, match="'metadata'.*func_name"):
+    with pytest.raises(DatasetRowError, match=r"'metadata'.*func_name"):
         make("lcbv5", 1, tests=json.dumps(bare), metadata=None)
 
 

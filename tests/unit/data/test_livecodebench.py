@@ -1,7 +1,7 @@
 """LiveCodeBench's rows become problems; packed tests are unpacked, and nothing else."""
 
 import base64
-import datetime
+import datetime as dt
 import json
 import pickle
 import time
@@ -39,7 +39,7 @@ def test_a_row_on_standard_input():
     assert problem.uid == "livecodebench/release_v6/test/auth900_a"
     assert problem.public_tests == (StdioTest("3", "14"),)
     assert len(problem.hidden_tests) == 2
-    assert problem.release_date == datetime.date(2024, 10, 5)
+    assert problem.release_date == dt.date(2024, 10, 5)
     assert (problem.source, problem.difficulty) == ("atcoder", "easy")
     assert problem.limits.cpu_time_s == 6.0
     assert "setrecursionlimit" in problem.prelude
@@ -58,8 +58,8 @@ def test_private_tests_as_json_or_decoded():
 
 
 def test_a_date_of_any_kind():
-    when = datetime.datetime(2024, 10, 5)  # noqa: DTZ001 - as the package `datasets` has it
-    assert make(contest_date=when).release_date == datetime.date(2024, 10, 5)
+    when = dt.datetime(2024, 10, 5)
+    assert make(contest_date=when).release_date == dt.date(2024, 10, 5)
     assert make(contest_date=when).row["contest_date"] == "2024-10-05T00:00:00"
 
 
@@ -120,7 +120,7 @@ def test_no_pickle_runs_anything(tmp_path, monkeypatch):
         pickle.dumps(Exploit()),
         pickle.dumps([Exploit()], 2),
         pickle.dumps(Path("x")),
-        pickle.dumps(datetime.date(2024, 1, 1), 0),
+        pickle.dumps(dt.date(2024, 1, 1), 0),
         b"cos\nsystem\n(S'touch exploited'\ntR.",
         b"(S'touch exploited'\nios\nsystem\n.",
         b"Pname\n.",
@@ -171,7 +171,7 @@ def test_cut_short():
     ],
 )
 def test_malformed_columns_are_told(column, value, words):
-    with pytest.raises(DatasetRowError, match=f"'{column}'.*{words}"):
+    with pytest.raises(DatasetRowError, match=rf"'{column}'.*{words}"):
         make(**{column: value})
 
 

@@ -1,6 +1,6 @@
 """TACO's rows become problems; those that nobody can solve do not."""
 
-import datetime
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_a_row_on_standard_input():
     problem = make()
     assert problem.uid == "taco/default/train/0"
     assert problem.tags == ("Implementation", "Mathematics")
-    assert problem.release_date == datetime.date(2020, 1, 1)
+    assert problem.release_date == dt.date(2020, 1, 1)
     limits = problem.limits
     assert (limits.cpu_time_s, limits.memory_bytes) == (8.0, 512 * 2**20)
     assert limits.from_row == {"cpu_time_s", "memory_bytes"}
@@ -55,7 +55,7 @@ def test_flags():
 
 def test_tests_for_people_are_refused():
     for one in (problem_from_row, head_from_row):
-        with pytest.raises(DatasetRowError, match="'source'.*geeksforgeeks"):
+        with pytest.raises(DatasetRowError, match=r"'source'.*geeksforgeeks"):
             one(ROWS[2], config="default", split="train", row_number=2)
 
 
@@ -65,12 +65,18 @@ def test_an_id_is_the_key_where_there_is_one():
 
 
 @pytest.mark.parametrize(
-    "date", ["2021-05-05", "2021-05-05T00:00:00", "2021-05-05 00:00:00",
-             datetime.datetime(2021, 5, 5), datetime.date(2021, 5, 5)],  # fmt: skip  # noqa: DTZ001
+    "date",
+    [
+        "2021-05-05",
+        "2021-05-05T00:00:00",
+        "2021-05-05 00:00:00",
+        dt.datetime(2021, 5, 5),
+        dt.date(2021, 5, 5),
+    ],
 )
 def test_dates_of_any_kind(date):
     problem = make(date=date)
-    assert problem.release_date == datetime.date(2021, 5, 5)
+    assert problem.release_date == dt.date(2021, 5, 5)
     json.dumps(problem.to_json())
 
 
@@ -84,5 +90,5 @@ def test_dates_of_any_kind(date):
     ],
 )  # fmt: skip
 def test_malformed_columns_are_told(column, value):
-    with pytest.raises(DatasetRowError, match=f"'{column}'"):
+    with pytest.raises(DatasetRowError, match=rf"'{column}'"):
         make(**{column: value})

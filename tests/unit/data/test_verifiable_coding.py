@@ -55,7 +55,7 @@ def test_another_language():
 
 def test_functions_of_other_languages_are_refused():
     info = ROWS["verifiable_coding"][1]["verification_info"].replace("'python'", "'rust'")
-    with pytest.raises(DatasetRowError, match="'verification_info'.*rust"):
+    with pytest.raises(DatasetRowError, match=r"'verification_info'.*rust"):
         make("verifiable_coding", 1, verification_info=info)
 
 
@@ -85,7 +85,9 @@ def test_records_of_lists_as_well():
     cases = ROWS["verifiable_coding_python"][0]["verification_info"]["test_cases"]
     lists = {name: [case[name] for case in cases] for name in cases[0]}
     info = {"language": "python", "test_cases": lists}
-    assert make("verifiable_coding_python", verification_info=info) == make("verifiable_coding_python")
+    assert make("verifiable_coding_python", verification_info=info) == make(
+        "verifiable_coding_python"
+    )
 
 
 def test_decoded_values_stay_as_they_are():
@@ -95,7 +97,9 @@ def test_decoded_values_stay_as_they_are():
     for given in (info, json.dumps(info), repr(info)):
         problem = make("verifiable_coding", 0, verification_info=given)
         assert problem.hidden_tests == (CallTest(("1",), "3"),)
-    assert make("verifiable_coding", metadata=json.loads(row["metadata"])) == make("verifiable_coding")
+    assert make("verifiable_coding", metadata=json.loads(row["metadata"])) == make(
+        "verifiable_coding"
+    )
 
 
 def test_limits_in_words():
@@ -106,7 +110,7 @@ def test_limits_in_words():
 
 def test_tests_for_people_are_refused():
     metadata = {"problem_url": "https://practice.geeksforgeeks.org/problems/x"}
-    with pytest.raises(DatasetRowError, match="'metadata'.*GeeksforGeeks"):
+    with pytest.raises(DatasetRowError, match=r"'metadata'.*GeeksforGeeks"):
         make("verifiable_coding", metadata=json.dumps(metadata))
 
 
@@ -130,7 +134,9 @@ def test_malformed_tests_are_told(cases, words):
         make("verifiable_coding", verification_info=json.dumps(info))
 
 
-@pytest.mark.parametrize("fence", ["```python\nprint(1)\n```", "so:\n```py\nprint(1)\n```\nend", "print(1)"])
+@pytest.mark.parametrize(
+    "fence", ["```python\nprint(1)\n```", "so:\n```py\nprint(1)\n```\nend", "print(1)"]
+)
 def test_fences_are_taken_off(fence):
     problem = make("verifiable_coding", gold_standard_solution=fence)
     assert problem.solutions[0].strip() == "print(1)"
