@@ -116,6 +116,9 @@ class Comparison:
         point or exponent (stdio) or is a float (calls); "always" and "never" say so for all.
       unordered: lists and lines may come in any order.
       ignore_case: letters compare without case (stdio only).
+      unwrap: an expected list of one item also matches the item itself (calls only).
+      json_keys: expected values came out of JSON, which has no other keys than text: a key of a
+        returned dict matches the text that JSON makes of it (calls only).
       equality: of returned values. "typed": a list and a tuple are the same, a bool is no int.
         "python": as `==` has it, where 1, 1.0 and True are equal and a list is no tuple; a float
         matches within abs_tol + rel_tol * |expected|, as NumPy's `allclose` has it, where the
@@ -127,6 +130,8 @@ class Comparison:
     floats: str = "where_expected"
     unordered: bool = False
     ignore_case: bool = False
+    unwrap: bool = False
+    json_keys: bool = False
     equality: str = "typed"
 
     def __post_init__(self) -> None:
@@ -136,19 +141,19 @@ class Comparison:
             _require(good and 0 <= value <= 1e300, name, value, "a finite number >= 0")
         wanted = ("where_expected", "always", "never")
         _require(self.floats in wanted, "floats", self.floats, " or ".join(wanted))
-        for name in ("unordered", "ignore_case"):
+        for name in ("unordered", "ignore_case", "unwrap", "json_keys"):
             _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "a bool")
         good = self.equality in ("typed", "python")
         _require(good, "equality", self.equality, "typed or python")
-        good = self.equality == "typed" or not self.unordered
-        _require(good, "unordered", self.unordered, "False where equality is python")
+        for name in ("unordered", "unwrap", "json_keys"):
+            good = self.equality == "typed" or not getattr(self, name)
+            _require(good, name, getattr(self, name), "False where equality is python")
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the rules as JSON data; `equality` is left out where it is "typed"."""
+        """Returns the rules as JSON data; the last three only where they are set."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
-        if self.equality == "typed":
-            del data["equality"]
-        return data
+        unset = {"unwrap": False, "json_keys": False, "equality": "typed"}
+        return {k: v for k, v in data.items() if k not in unset or v != unset[k]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Comparison:
@@ -167,7 +172,8 @@ class JudgeProgram:
       of its standard error, 0..1), 3 a fault of its own. An interactor talks to the program on its
       standard input and output meanwhile, and writes the file `output` itself, if at all.
     - "script": arguments `input answer output`; prints 1 or true for right, 0 or false for wrong,
-      or a number between as part of the points (the generated checkers of open-r1/codeforces).
+      or a number between as part of the points; beyond 1, out of 100 (the generated checkers of
+      open-r1/codeforces).
 
     Attributes:
       source: the program's text.

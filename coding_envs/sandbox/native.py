@@ -57,8 +57,8 @@ _LINKS = ("/bin", "/lib32")  # as the system has them: links into /usr, or nothi
 class NativeRun(Run):
     """A command, run once in a process of its own that can make no other.
 
-    `source`, `calls`, `prelude` and `setup` have no part in it; `args` follow the command's own arguments.
-    Without `scratch`, there is no folder that can be written.
+    `source`, `calls`, `prelude` and `setup` have no part in it; `args` follow the command's own
+    arguments. Without `scratch`, there is no folder that can be written.
 
     Attributes:
       command: the program's path and its arguments; with `executable`, the path is but its name.
