@@ -209,7 +209,7 @@ def _is_floats(value: Any) -> bool:
 def _items(value: Any) -> list[Any] | None:
     """Returns the items of a list or a tuple; None where it is neither."""
     if isinstance(value, dict):
-        value = value.get("tuple")
+        value = value.get("tuple") if len(value) == 1 else None
     return value if isinstance(value, list) else None
 
 

@@ -12,7 +12,9 @@ What is ours to decide, and how it is decided:
 - "complete" rows put a signature with its docstring in `question`: it is the starter code as well.
 - The difficulty is `gpt_difficulty`. `version` and `style` are among the tags, as is `subset`.
 - Rows that need packages beyond the standard library are kept; the flag `needs:NAME` names each
-  such package. A judge whose jail lacks one says so: JUDGE_ERROR, never a wrong answer.
+  such package. A judge whose jail lacks one says so: JUDGE_ERROR, never a wrong answer. Where it is
+  another one than NumPy, whose objects are no plain data, the tests run in the program's own
+  process; such problems are flagged "exposed_oracle".
 - Rows of V1.1 whose test is no file of Python with test functions, such as those of the kind
   stdin/stdout, are refused with the reason.
 - The split "use_with_caution" failed the authors' own checks: flagged so. `Codeforces_12376_I` is
@@ -73,15 +75,19 @@ def problem_from_row(
     test = columns.text(column).replace("\r\n", "\n")
     trees = columns.python("solution", solution), columns.python(column, test)
     imports = "" if _IMPORTS.search(test) else "from solution import *\n"
+    needed = needed_packages(*trees)
+    together = not set(needed) <= {"numpy"}
     try:
-        tests = CodeTest.of_file(test, imports=imports)
+        tests = CodeTest.of_file(test, imports=imports, together=together)
     except InvalidValueError:
         raise columns.fault(column, "must be a file with test functions") from None
     entry_point = _entry_point(columns, *trees)
     flags = {"use_with_caution"} if split == "use_with_caution" else set()
     if head.key in _KNOWN_BAD:
         flags.add("known_bad")
-    flags |= {f"needs:{name}" for name in needed_packages(*trees)}
+    flags |= {f"needs:{name}" for name in needed}
+    if together:
+        flags.add("exposed_oracle")
     complete = _optional_text(columns, "style") == "complete"
     return Problem(
         dataset="kodcode",

@@ -41,7 +41,7 @@ _HEAVY = frozenset(("test", "input_output"))
 _LIMITS = Limits(cpu_time_s=10.0)  # that of the authors' harness, for all asserts
 _COMPARISON = Comparison(abs_tol=1e-5, rel_tol=0.0, equality="python")
 _QUESTION = re.compile(r"### Question:\n(.*?)\n### Format:", re.DOTALL)
-_STARTER = re.compile(r"```python\n(.*?)```", re.DOTALL)
+_STARTER = re.compile(r"```python\n(.*?)\n?```", re.DOTALL)
 
 # Makes nodes of the marked lists among the arguments, and marked lists of the nodes in what comes
 # back. A program that changes these functions changes what it claims, and knows no answer.

@@ -70,7 +70,7 @@ def test_packages_and_doubts_are_flags() -> None:
     row = CLAMP | {
         "solution": "import numpy as np\nfrom scipy.stats import norm\n" + CLAMP["solution"]
     }
-    assert make(row).flags == {"needs:numpy", "needs:scipy"}
+    assert make(row).flags == {"needs:numpy", "needs:scipy", "exposed_oracle"}
     assert make(CLAMP, "use_with_caution").flags == {"use_with_caution"}
     assert make(CLAMP | {"question_id": "Codeforces_12376_I"}).flags == {"known_bad"}
 

@@ -31,7 +31,7 @@ def test_the_expected_values_are_in_the_checker_alone() -> None:
     assert problem.tests == (StdioTest("", ""),)
     assert problem.checker is not None
     assert problem.checker.language == "cpp"
-    assert problem.checker.source.count("(true)") == 4
+    assert problem.checker.source.count("show((true))") == 4
     assert "(true)" not in problem.epilogue
     assert problem.epilogue.count("candidate((std::vector<float>") == 7
     assert problem.row == CPP
