@@ -414,7 +414,7 @@ class CodeTest:
         for name in ("code", "check", "imports", "program_setup", "function"):
             _require_text(name, getattr(self, name))
         _require(not (self.check and self.function), "check", self.check, '"" beside a function')
-        good = isinstance(self.together, bool) and bool(self.function or not self.together)
+        good = self.together is False or (self.together is True and self.function != "")
         _require(good, "together", self.together, "False, or True beside a function")
 
     @classmethod
@@ -517,7 +517,9 @@ def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
         if f.default is MISSING and f.default_factory is MISSING:
             _require(f.name in data, f"{cls.__name__} {f.name}", None, "present")
     unknown = sorted(set(data) - names - {"kind"})
-    _require(not unknown, f"{cls.__name__} keys", unknown, "among " + ", ".join(sorted(names)))
+    among = ", ".join(sorted(names))
+    among = among if len(among) <= 200 else "its fields"
+    _require(not unknown, f"{cls.__name__} keys", unknown, f"among {among}")
     return {name: value for name, value in data.items() if name != "kind"}
 
 

@@ -219,8 +219,9 @@ def _tolerance(loop: ast.For, called: str) -> float | None:
     if ast.unparse(loop.iter) != "enumerate(zip(inputs, results))":
         return None
     number = atol.value
-    good = isinstance(number, (int, float)) and not isinstance(number, bool)
-    return float(number) if good and 0 <= number < 1 else None
+    if not isinstance(number, (int, float)) or isinstance(number, bool) or not 0 <= number < 1:
+        return None
+    return float(number)
 
 
 def _comparison(atol: float) -> Comparison:

@@ -216,7 +216,7 @@ def _tests(columns: Row, entry_point: str) -> list[CallTest | CodeTest]:
         return [CodeTest(code=test, check="check")]  # its statements hang together
     tests: list[CallTest | CodeTest] = []
     for node in asserts:
-        made = _call_test(node.test, name, entry_point)
+        made: CallTest | CodeTest | None = _call_test(node.test, name, entry_point)
         if made is None:
             code = f"def check({name}):\n    {ast.unparse(node)}\n"
             made = CodeTest(code=code, check="check")
@@ -226,17 +226,18 @@ def _tests(columns: Row, entry_point: str) -> list[CallTest | CodeTest]:
 
 def _call_test(node: ast.expr, name: str, entry_point: str) -> CallTest | None:
     """Returns the test that an assertion makes; None where it is of another kind."""
-    nodes, call, expected = False, None, None
+    nodes, expected = False, None
     try:
         match node:
-            case ast.Compare(left=ast.Call() as call, ops=[ast.Eq()], comparators=[right]):
+            case ast.Compare(left=ast.Call(), ops=[ast.Eq()], comparators=[right]):
+                call = node.left
                 expected = _value(right)
             case ast.Call(
                 func=ast.Name(id="is_same_list" | "is_same_tree" as same),
-                args=[ast.Call() as call, right],
+                args=[ast.Call(), right],
                 keywords=[],
             ):
-                nodes = True
+                nodes, call = True, node.args[0]
                 mark = "__list_node__" if same == "is_same_list" else "__tree_node__"
                 expected = _value(right)
                 if isinstance(expected, tuple) and expected[0] == mark:
@@ -245,6 +246,7 @@ def _call_test(node: ast.expr, name: str, entry_point: str) -> CallTest | None:
                     return None
             case _:
                 return None
+        assert isinstance(call, ast.Call)  # by the patterns
         if not (isinstance(call.func, ast.Name) and call.func.id == name):
             return None
         if any(keyword.arg is None for keyword in call.keywords):
@@ -252,7 +254,7 @@ def _call_test(node: ast.expr, name: str, entry_point: str) -> CallTest | None:
         args = [_value(arg) for arg in call.args]
         kwargs = {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
         values = [*args, *kwargs.values()]
-        if not nodes and any(map(_has_nodes, [expected])):
+        if not nodes and _has_nodes(expected):
             return None
         nodes = nodes or any(map(_has_nodes, values))
         entry = f"__nodes__({entry_point})" if nodes else None

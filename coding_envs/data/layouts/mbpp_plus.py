@@ -53,7 +53,8 @@ def problem_from_row(
       DatasetRowError: a column is missing or malformed; names it.
     """
     columns = Row(row, dataset="mbpp_plus", split=split, number=row_number)
-    known = {"dataset": "mbpp_plus", "config": config, "split": split, "revision": revision}
+    known: dict[str, Any] = {"dataset": "mbpp_plus", "config": config, "split": split}
+    known["revision"] = revision
     if "base_input" in columns.columns and "test" not in columns.columns:
         return _of_release(columns, known)
     key = str(columns.integer("task_id"))
@@ -90,7 +91,7 @@ def _defined(tree: ast.Module) -> set[str]:
     return names
 
 
-def _of_release(columns: Row, known: dict[str, str]) -> Problem:
+def _of_release(columns: Row, known: dict[str, Any]) -> Problem:
     key = columns.text("task_id")
     head, _, number = key.partition("/")
     if head != "Mbpp" or not number.isdecimal():
