@@ -46,6 +46,10 @@ def _require_text(name: str, value: object) -> None:
     _require(isinstance(value, str), name, value, "text (str)")
 
 
+def _require_flag(name: str, value: object) -> None:
+    _require(isinstance(value, bool), name, value, "a bool")
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one run of a program may use.
@@ -414,8 +418,9 @@ class CodeTest:
         for name in ("code", "check", "imports", "program_setup", "function"):
             _require_text(name, getattr(self, name))
         _require(not (self.check and self.function), "check", self.check, '"" beside a function')
-        good = self.together is False or (self.together is True and self.function != "")
-        _require(good, "together", self.together, "False, or True beside a function")
+        _require_flag("together", self.together)
+        good = bool(self.function) or not self.together
+        _require(good, "together", self.together, "False where there is no function")
 
     @classmethod
     def of_file(

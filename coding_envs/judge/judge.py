@@ -42,6 +42,7 @@ _STDIO_CHUNK = 8
 # The longest answer that can match the expected one: a float may be written in 24 characters
 # instead of 3, a number of NumPy's in 30 instead of one.
 _LONGER, _LONG_BYTES = 64, 4096
+_PASSED = TestResult(Status.ACCEPTED)
 _NEEDS = "needs:"  # a problem's flag, followed by a package's name
 _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 
@@ -544,7 +545,7 @@ def _call_result(problem: Problem, test: CallTest, outcome: Outcome, *, shown: b
     rules = problem.comparison
     wrong = next((look for look in looks if not plain_matches(look[2], look[3], rules)), None)
     if wrong is None:
-        return TestResult(Status.ACCEPTED)
+        return _PASSED
     what, wanted, _, got = wrong
     message = uncrossed(got) or "a hidden test failed"
     if shown:
