@@ -640,7 +640,10 @@ def _shown_call(problem: Problem, test: CallTest) -> str:
 
 
 def _short(value: Any, width: int = 100) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an int beyond CPython's limit on decimal digits
+        text = f"a value of type {type(value).__name__} with an int of thousands of digits"
     return text if len(text) <= width else text[: width - 3] + "..."
 
 

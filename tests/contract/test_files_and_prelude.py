@@ -232,3 +232,12 @@ class TestPrelude:
         one = problem(prelude="import math\n")
         assert one.fingerprint() != problem().fingerprint()
         assert Problem.from_json(one.to_json()) == one
+
+
+def test_ints_beyond_the_limit_on_digits_can_be_shown(judge: Judge) -> None:
+    test = CallTest((10**5000,), 10**5000)
+    shown = Problem(dataset="d", key="k", prompt="?", entry_point="f", public_tests=(test,))
+    assert judge.judge(shown, "def f(x):\n    return x").status is GOOD
+    verdict = judge.judge(shown, "def f(x):\n    return x + 1")
+    assert verdict.status is WRONG
+    assert "thousands of digits" in verdict.message

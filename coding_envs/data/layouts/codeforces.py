@@ -47,7 +47,7 @@ __all__ = [
     "with_submissions",
 ]
 
-_DEFAULT_S = 2.0
+_UNKNOWN_S = 8.0  # what most problems come to
 _LANGUAGES = {
     "python": re.compile(r"(python|pypy) ?3", re.IGNORECASE),
     "cpp": re.compile(r"((gnu|ms) ?)?c\+\+|clang\+\+", re.IGNORECASE),
@@ -97,7 +97,7 @@ def problem_from_row(
         limits=limits_for(
             public + hidden,
             language=head.language,
-            harness_s=_DEFAULT_S,
+            harness_s=_UNKNOWN_S,
             time_s=columns.optional_number("time_limit"),
             memory_bytes=memory * 2**20 if memory is not None else None,
         ),

@@ -139,7 +139,7 @@ def problem_from_row(
         comparison=comparison_for(tests),
         difficulty=head.difficulty,
         source=head.source,
-        license="CC",
+        license="LicenseRef-CC",
         release_date=head.release_date,
         flags=frozenset(flags),
         row=columns.without("public_test_cases", "private_test_cases"),
@@ -317,6 +317,6 @@ SPECS = (
             for config, numbers in _RELEASES.items()
         },
         styles=("stdio", "call"),
-        license="CC",
+        license="LicenseRef-CC",
     ),
 )
