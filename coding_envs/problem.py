@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -43,6 +44,10 @@ def _require(condition: bool, name: str, got: object, wanted: str) -> None:
 
 def _require_text(name: str, value: object) -> None:
     _require(isinstance(value, str), name, value, "text (str)")
+
+
+def _require_flag(name: str, value: object) -> None:
+    _require(isinstance(value, bool), name, value, "a bool")
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,13 @@ class Comparison:
         point or exponent (stdio) or is a float (calls); "always" and "never" say so for all.
       unordered: lists and lines may come in any order.
       ignore_case: letters compare without case (stdio only).
+      unwrap: an expected list of one item also matches the item itself (calls only).
+      json_keys: expected values came out of JSON, which has no other keys than text: a key of a
+        returned dict matches the text that JSON makes of it (calls only).
+      equality: of returned values. "typed": a list and a tuple are the same, a bool is no int.
+        "python": as `==` has it, where 1, 1.0 and True are equal and a list is no tuple; a float
+        matches within abs_tol + rel_tol * |expected|, as NumPy's `allclose` has it, where the
+        expected value is a float or a sequence of floats (`floats` "always": of any numbers).
     """
 
     abs_tol: float = 1e-6
@@ -122,6 +134,9 @@ class Comparison:
     floats: str = "where_expected"
     unordered: bool = False
     ignore_case: bool = False
+    unwrap: bool = False
+    json_keys: bool = False
+    equality: str = "typed"
 
     def __post_init__(self) -> None:
         for name in ("abs_tol", "rel_tol"):
@@ -130,12 +145,19 @@ class Comparison:
             _require(good and 0 <= value <= 1e300, name, value, "a finite number >= 0")
         wanted = ("where_expected", "always", "never")
         _require(self.floats in wanted, "floats", self.floats, " or ".join(wanted))
-        for name in ("unordered", "ignore_case"):
+        for name in ("unordered", "ignore_case", "unwrap", "json_keys"):
             _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "a bool")
+        good = self.equality in ("typed", "python")
+        _require(good, "equality", self.equality, "typed or python")
+        for name in ("unordered", "unwrap", "json_keys"):
+            good = self.equality == "typed" or not getattr(self, name)
+            _require(good, name, getattr(self, name), "False where equality is python")
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the rules as JSON data."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """Returns the rules as JSON data; the last three only where they are set."""
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        unset = {"unwrap": False, "json_keys": False, "equality": "typed"}
+        return {k: v for k, v in data.items() if k not in unset or v != unset[k]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Comparison:
@@ -154,7 +176,8 @@ class JudgeProgram:
       of its standard error, 0..1), 3 a fault of its own. An interactor talks to the program on its
       standard input and output meanwhile, and writes the file `output` itself, if at all.
     - "script": arguments `input answer output`; prints 1 or true for right, 0 or false for wrong,
-      or a number between as part of the points (the generated checkers of open-r1/codeforces).
+      or a number between as part of the points; beyond 1, out of 100 (the generated checkers of
+      open-r1/codeforces).
 
     Attributes:
       source: the program's text.
@@ -379,6 +402,8 @@ class CodeTest:
       function: the test function that is run after `code`, as `test_name` (pytest's, all its
         parameters) or `Class.test_name` (pytest's or unittest's), or "". The program is then
         imported as the module `solution`.
+      together: True runs a test function in the program's own process, where the program can find
+        it: for tests that patch what it calls, share its files, or look at what is no plain data.
     """
 
     code: str
@@ -386,15 +411,21 @@ class CodeTest:
     imports: str = ""
     program_setup: str = ""
     function: str = ""
+    together: bool = False
     kind: ClassVar[str] = "code"
 
     def __post_init__(self) -> None:
         for name in ("code", "check", "imports", "program_setup", "function"):
             _require_text(name, getattr(self, name))
         _require(not (self.check and self.function), "check", self.check, '"" beside a function')
+        _require_flag("together", self.together)
+        good = bool(self.function) or not self.together
+        _require(good, "together", self.together, "False where there is no function")
 
     @classmethod
-    def of_file(cls, code: str, *, imports: str = "") -> tuple[CodeTest, ...]:
+    def of_file(
+        cls, code: str, *, imports: str = "", together: bool = False
+    ) -> tuple[CodeTest, ...]:
         """Returns one test per test function of a file for pytest or unittest, in its order.
 
         Test functions are `test*` at the top level, and methods `test*` of classes `Test*` and of
@@ -412,12 +443,12 @@ class CodeTest:
             raise InvalidValueError(f"code must be Python: {error}") from None
         names = list(dict.fromkeys(_test_functions(tree)))
         _require(bool(names), "code", code, "a file with test functions")
-        return tuple(cls(code, imports=imports, function=name) for name in names)
+        return tuple(cls(code, imports=imports, function=name, together=together) for name in names)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the test as JSON data."""
         data = {"kind": self.kind} | {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: value for name, value in data.items() if value != "" or name == "code"}
+        return {n: v for n, v in data.items() if v not in ("", False) or n == "code"}
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -491,7 +522,9 @@ def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
         if f.default is MISSING and f.default_factory is MISSING:
             _require(f.name in data, f"{cls.__name__} {f.name}", None, "present")
     unknown = sorted(set(data) - names - {"kind"})
-    _require(not unknown, f"{cls.__name__} keys", unknown, "among " + ", ".join(sorted(names)))
+    among = ", ".join(sorted(names))
+    among = among if len(among) <= 200 else "its fields"
+    _require(not unknown, f"{cls.__name__} keys", unknown, f"among {among}")
     return {name: value for name, value in data.items() if name != "kind"}
 
 
@@ -503,11 +536,20 @@ class Problem:
       dataset, config, split, revision, key: its identity; `key` is unique in the split.
       prompt: what the policy reads, without the tests.
       starter_code: what the program starts with; a completion is written after it.
+      prelude: what runs before every program, in its names, without being part of it: imports
+        and classes that its dataset takes for granted. It may use no expected value.
+      stop_tokens: where a completion of the starter code ends, such as at the next function; what
+        stands before the first of them counts. Not for Python.
+      starter_end: what is written after such a completion, such as a closing bracket.
+      epilogue: what is written after every program of stdio and interactive tests, such as a `main`
+        that calls its function. It may hold no expected value.
       entry_point: what call and code tests call: a name or an expression such as
         `Solution().two_sum`; "" for programs that read standard input.
       language: "python", or another name that `coding_envs.languages` knows, such as "cpp".
       public_tests: may be shown to the policy.
       hidden_tests: never shown.
+      input_file, output_file: where its programs read and write instead of standard input and
+        output, such as "input.txt": names in their working folder, or "".
       limits, comparison: how its tests are run and compared.
       checker: decides on the output of stdio tests in the place of `comparison`, or None.
       interactor: what the program of interactive tests talks to, or None.
@@ -528,10 +570,16 @@ class Problem:
     split: str = "train"
     revision: str = ""
     starter_code: str = ""
+    prelude: str = ""
+    stop_tokens: tuple[str, ...] = ()
+    starter_end: str = ""
+    epilogue: str = ""
     entry_point: str = ""
     language: str = "python"
     public_tests: tuple[Test, ...] = ()
     hidden_tests: tuple[Test, ...] = ()
+    input_file: str = ""
+    output_file: str = ""
     limits: Limits = field(default_factory=Limits)
     comparison: Comparison = field(default_factory=Comparison)
     checker: JudgeProgram | None = None
@@ -551,11 +599,20 @@ class Problem:
     def __post_init__(self) -> None:
         for name in (
             *("dataset", "key", "prompt", "config", "split", "revision", "starter_code"),
-            *("entry_point", "language", "difficulty", "family", "source", "license"),
+            *("prelude", "starter_end", "epilogue", "input_file", "output_file", "entry_point"),
+            *("language", "difficulty", "family", "source", "license"),
         ):
             _require_text(name, getattr(self, name))
         for name in ("dataset", "key", "config", "split"):
             _require(getattr(self, name) != "", name, "", "non-empty text")
+        for name in ("input_file", "output_file"):
+            file = getattr(self, name)
+            good = file not in (".", "..") and not set(file) & set("/\0")
+            _require(good, name, file, "a file's name, without a folder")
+        if self.output_file:
+            _require(
+                self.output_file != self.input_file, "output_file", self.output_file, "another"
+            )
         for name in ("public_tests", "hidden_tests"):
             tests = getattr(self, name)
             _require(isinstance(tests, (tuple, list)), name, tests, "a tuple of tests")
@@ -573,7 +630,7 @@ class Problem:
         talks = any(isinstance(t, InteractiveTest) for t in self.tests)
         good = self.interactor is not None or not talks
         _require(good, "interactor", None, "given for interactive tests")
-        for name in ("solutions", "wrong_solutions", "tags"):
+        for name in ("solutions", "wrong_solutions", "tags", "stop_tokens"):
             got = getattr(self, name)
             _require(isinstance(got, (tuple, list)), name, got, "a tuple of texts")
             texts = tuple(got)
@@ -634,6 +691,9 @@ class Problem:
             # Code tests take their helpers and recorded calls from the first solution.
             "oracle": self.solutions[:1] if any(t.kind == "code" for t in self.tests) else (),
         }
+        for name in ("prelude", "epilogue", "input_file", "output_file"):
+            if getattr(self, name):
+                parts[name] = getattr(self, name)
         for name in ("checker", "interactor"):
             program: JudgeProgram | None = getattr(self, name)
             if program is not None:
@@ -648,17 +708,36 @@ class Problem:
 
         A completion that itself defines the entry point at its top level is a whole program and
         still gets the starter code's helpers and imports before it (a later definition wins); any
-        other is written directly after the starter code.
+        other is written directly after the starter code, up to the first of `stop_tokens` and with
+        `starter_end` after it.
         """
         _require_text("completion", completion)
         if not self.starter_code:
             return completion
+        if self.language != "python":
+            return self._assembled_elsewhere(completion)
         if self._is_whole(completion):
             if completion.startswith(self.starter_code):
                 return completion
             header = self.starter_header()
             return f"{header}\n\n{completion}" if header.strip() else completion
         return self.starter_code + completion
+
+    def _assembled_elsewhere(self, completion: str) -> str:
+        """Returns the whole program in a language other than Python."""
+        if self.entry_point:
+            # A line at the left edge that names the function and is no statement: its definition.
+            name = re.escape(self.entry_point)
+            line = rf"^(?!(?:return|if|for|while|else)\b)[A-Za-z_][^\n;]*\b{name}\s*(?:[=({{]|$)"
+            if re.search(line, completion, re.MULTILINE):
+                if completion.startswith(self.starter_code):
+                    return completion
+                starts = [m.start() for m in re.finditer(line, self.starter_code, re.MULTILINE)]
+                return self.starter_code[: starts[-1] if starts else 0] + completion
+        ends = [completion.find(token) for token in self.stop_tokens if token]
+        end = min((at for at in ends if at >= 0), default=len(completion))
+        closing = f"\n{self.starter_end}\n" if self.starter_end else ""
+        return self.starter_code + completion[:end] + closing
 
     def _is_whole(self, completion: str) -> bool:
         name = self.entry_point.split("(", 1)[0].split(".", 1)[0].strip()

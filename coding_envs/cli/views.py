@@ -60,8 +60,11 @@ def problem_text(problem: Problem, *, solution: bool = False) -> str:
     limits = problem.limits
     kinds = Counter(test.kind for test in problem.tests)
     public, hidden = len(problem.public_tests), len(problem.hidden_tests)
+    files = [f"reads {problem.input_file}"] if problem.input_file else []
+    files += [f"writes {problem.output_file}"] if problem.output_file else []
     facts = [
         ("entry point", problem.entry_point),
+        ("files", ", ".join(files)),
         ("tests", f"{public} public, {hidden} hidden ({', '.join(kinds)})"),
         ("limits", f"{limits.cpu_time_s:g} s of CPU time, {limits.memory_bytes >> 20} MiB"),
         ("difficulty", problem.difficulty),
@@ -76,6 +79,8 @@ def problem_text(problem: Problem, *, solution: bool = False) -> str:
     lines += _section("Statement", problem.prompt.strip("\n"))
     if problem.starter_code and problem.starter_code not in problem.prompt:
         lines += _section("Starter code", problem.starter_code.rstrip())
+    if problem.prelude:
+        lines += _section("Runs before the program", problem.prelude.rstrip())
     shown = [_test(problem, test) for test in problem.public_tests[:_MAX_TESTS]]
     if shown:
         more = public - len(shown)

@@ -11,6 +11,7 @@ Its modules:
     tester.py      the part of that which runs inside the jail
     pytest_shim.py what test files find there as `pytest`
     objects.py     objects of the program's own classes in test files
+    together.py    test files that have to share the program's process
     cache.py       verdicts kept for identical submissions
 """
 

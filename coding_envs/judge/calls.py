@@ -137,7 +137,8 @@ def end_status(result: RunResult) -> tuple[Status, str]:
 
 def error_status(error: str) -> Status:
     """Returns the status for an exception's one-line text."""
-    if error.partition(":")[0].strip() == "MemoryError":
+    name = error.partition(":")[0].strip()
+    if name == "MemoryError" or name.endswith("._ArrayMemoryError"):  # NumPy's
         return Status.MEMORY_LIMIT_EXCEEDED
     return Status.RUNTIME_ERROR
 
@@ -208,6 +209,7 @@ def call_all(
     calls: tuple[Call, ...],
     limits: Limits,
     *,
+    prelude: str = "",
     setup: str = "",
     scratch: bool = False,
     most: Sequence[int] = (),
@@ -218,6 +220,7 @@ def call_all(
       program: the program's text.
       calls: what is to be called, in order.
       limits: of each run.
+      prelude: source that runs in the program's names before it.
       setup: source that runs in the program's names before the calls.
       scratch: True gives it a scratch folder.
       most: per call, the bytes of an outcome beyond which it is wrong whatever it holds; or empty.
@@ -229,7 +232,8 @@ def call_all(
     time_outs = 0
     for _ in range(_MAX_RUNS):
         rest = calls[len(outcomes) :] if outcomes else calls
-        run = Run(program, calls=rest, setup=setup, limits=limits, scratch=scratch)
+        texts = {"prelude": prelude, "setup": setup}
+        run = Run(program, calls=rest, limits=limits, scratch=scratch, **texts)
         (result,) = yield from on_time([run])
         if most and len(result.channel) > _WORTH_A_LOOK:
             shortened = _shortened(result.channel, most[len(outcomes) :])

@@ -143,6 +143,8 @@ def _script_opinion(result: RunResult) -> _Opinion:
         points = {"true": 1.0, "false": 0.0}[word] if word in ("true", "false") else float(word)
     except ValueError:
         points = math.nan
+    if 1 < points <= 100:  # a score out of a hundred
+        points /= 100
     if not 0 <= points <= 1:
         return _Opinion(None, said=f"must print true, false or 0..1, got {_short(word)}")
     return _with_points(points, _first_line(result.stderr))
@@ -197,7 +199,13 @@ def _judge_chunk(
     if crashed:
         controls = list[RunResult]()
         if problem.solutions:
-            right = yield from prepare(program.language, problem.solutions[0], scratch=True)
+            right = yield from prepare(
+                program.language,
+                problem.solutions[0],
+                prelude=problem.prelude,
+                epilogue=problem.epilogue,
+                scratch=True,
+            )
             if isinstance(right, Program):
                 controls = yield [
                     _joined_run(problem, right, interactor, tests[n]) for n in crashed

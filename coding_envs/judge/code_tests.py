@@ -88,6 +88,7 @@ class _Group:
       calls: all of their calls.
       order: what the tester is told, but for the answers.
       reports: what it said of answers that came before.
+      control: whether the reference passes each test of a file, once a program has failed one.
     """
 
     wanted: dict[int, _Wanted]
@@ -96,6 +97,7 @@ class _Group:
     calls: Calls
     order: bytes
     reports: _Reports = field(default_factory=_Reports)
+    control: dict[int, bool] = field(default_factory=dict)
 
 
 Recordings = dict[str, list[_Group] | str]
@@ -111,8 +113,9 @@ class _TesterError(Exception):
 def judge_code_tests(
     problem: Problem, program: str, recordings: Recordings, *, scratch: bool
 ) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
-    """Returns one result per test, in the problem's order."""
-    count = sum(isinstance(t, CodeTest) for t in problem.tests)
+    """Returns one result per test that is apart from the program, in the problem's order."""
+    tests = _apart(problem)
+    count = len(tests)
     results: list[TestResult] = [TestResult(Status.NOT_RUN)] * count
     try:
         groups = recordings.get(problem.fingerprint())
@@ -122,6 +125,7 @@ def judge_code_tests(
             raise _TesterError(groups)
         for group in groups:
             found = yield from _judge_group(problem, program, group, scratch)
+            found = yield from _controlled(problem, tests, group, found)
             for index, result in found.items():
                 results[index] = result
     except _TesterError as error:
@@ -129,15 +133,20 @@ def judge_code_tests(
     return results
 
 
+def _apart(problem: Problem) -> list[CodeTest]:
+    return [t for t in problem.tests if isinstance(t, CodeTest) and not t.together]
+
+
 def _spec(problem: Problem) -> dict[str, Any]:
-    tests = [t.to_json() for t in problem.tests if isinstance(t, CodeTest)]
+    tests = [t.to_json() for t in _apart(problem)]
     helpers = problem.solutions[0] if problem.solutions else problem.starter_header()
-    return {"entry_point": problem.entry_point, "helpers": helpers, "tests": tests}
+    texts = {"entry_point": problem.entry_point, "prelude": problem.prelude, "helpers": helpers}
+    return {**texts, "tests": tests}
 
 
 def _recorded(problem: Problem, recordings: Recordings) -> _Steps:
     """Finds out what the tests call, and makes their groups ready."""
-    tests = [t for t in problem.tests if isinstance(t, CodeTest)]
+    tests = _apart(problem)
     spec, key = _spec(problem), problem.fingerprint()
     reports: list[dict[str, Any]]
     reports = [{"calls": [], "uncrossable": False, "objects": False, "error": ""} for _ in tests]
@@ -191,7 +200,12 @@ def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -
     for _ in range(_MAX_ROUNDS):
         # Even without a call to make the program must load.
         outcomes = yield from call_all(
-            program, group.calls, problem.limits, setup=setup, scratch=scratch
+            program,
+            group.calls,
+            problem.limits,
+            prelude=problem.prelude,
+            setup=setup,
+            scratch=scratch,
         )
         if isinstance(outcomes, Outcome):
             failure = TestResult(outcomes.status, message=outcomes.error)
@@ -219,6 +233,37 @@ def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -
     # Around the reference the calls are known: the program's own answers led astray.
     failure = TestResult(Status.WRONG_ANSWER, message=message)
     return {i: results.get(i, failure) for i in members}
+
+
+def _controlled(
+    problem: Problem, tests: list[CodeTest], group: _Group, found: dict[int, TestResult]
+) -> _Steps:
+    """Returns the results, in which no program is blamed for what the reference fails as well.
+
+    The tests and the program are apart. A test of a file that patches the program's libraries, or
+    that writes what the program is to read, passes around the reference, and fails for whatever
+    program; which the reference, judged as a program, shows.
+    """
+    failed = [
+        i for i, result in found.items() if tests[i].function and result.status in _PERHAPS_OURS
+    ]
+    if not failed or not problem.solutions:
+        return found
+    if not group.control:
+        judged = yield from _judge_group(problem, problem.solutions[0], group, True)
+        group.control.update((i, r.status is Status.ACCEPTED) for i, r in judged.items())
+    message = (
+        "test cannot be judged: apart from the test, as programs run, the reference solution fails "
+        "it too"
+    )
+    ours = TestResult(Status.JUDGE_ERROR, message=message)
+    return {
+        i: ours if i in failed and not group.control.get(i, True) else result
+        for i, result in found.items()
+    }
+
+
+_PERHAPS_OURS = (Status.WRONG_ANSWER, Status.RUNTIME_ERROR)
 
 
 def _reports(

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from types import TracebackType
 from typing import Any, Self
@@ -22,12 +22,14 @@ from ..languages import CompileError, CompilerCache, Program, language, prepare
 from ..problem import CallTest, CodeTest, InteractiveTest, Problem, StdioTest
 from ..sandbox import Call, Calls, Done, Order, Run, RunResult, Sandbox, WordFinder, make_sandbox
 from ..sandbox.native import CompilerRun
+from ..sandbox.packages import package_paths
 from ..verdict import Status, TestResult, Verdict
 from .cache import VerdictCache
 from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
 from .checkers import check_outputs, judge_interactive_tests
 from .code_tests import Recordings, judge_code_tests
 from .compare import plain_matches, stdout_matches
+from .together import Controls, judge_together
 
 __all__ = ["JUDGE_VERSION", "MAX_PROGRAM_CHARS", "Judge"]
 
@@ -40,6 +42,8 @@ _STDIO_CHUNK = 8
 # The longest answer that can match the expected one: a float may be written in 24 characters
 # instead of 3, a number of NumPy's in 30 instead of one.
 _LONGER, _LONG_BYTES = 64, 4096
+_PASSED = TestResult(Status.ACCEPTED)
+_NEEDS = "needs:"  # a problem's flag, followed by a package's name
 _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
@@ -55,6 +59,21 @@ _WRITES_FILES = WordFinder(
 _Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What was found out of problems, by their fingerprints.
+
+    Attributes:
+      recordings: what code tests call.
+      calls_of: what call tests call.
+      controls: how the reference fares in tests that share its process.
+    """
+
+    recordings: Recordings = field(default_factory=dict)
+    calls_of: dict[str, Calls] = field(default_factory=dict)
+    controls: Controls = field(default_factory=dict)
+
+
 class Judge:
     """Judges programs. Usable from any thread, and from asyncio through `judge_async`.
 
@@ -62,9 +81,14 @@ class Judge:
       workers: runs that may go on at one time; default: one per processor.
       sandbox: the backend's name, or a Sandbox, which then stays the caller's to close.
       cache: None, "memory", or a file's path: answers identical submissions from earlier verdicts.
+      packages: installed packages that programs and tests may import, such as "numpy"; they are
+        imported once, before the first run. A problem that is flagged `needs:NAME` is a
+        JUDGE_ERROR where its package is not among them, or among what these require.
 
     Raises:
-      SandboxUnavailableError: nsjail cannot work here; says what is missing and the remedy.
+      InvalidValueError: `packages` beside a Sandbox, which has what it has.
+      SandboxUnavailableError: nsjail cannot work here, or a package is not installed; says what is
+        missing and the remedy.
     """
 
     def __init__(
@@ -73,18 +97,29 @@ class Judge:
         *,
         sandbox: str | Sandbox = "nsjail",
         cache: str | os.PathLike[str] | None = None,
+        packages: Iterable[str] = (),
     ) -> None:
         self._owns_sandbox = isinstance(sandbox, str)
+        packages = tuple(packages)
+        if packages and not self._owns_sandbox:
+            raise InvalidValueError(
+                f"packages must be left out beside a sandbox of the caller's, got {packages}; pass "
+                "them to make_sandbox"
+            )
+        # What they require comes along; None where the sandbox is not ours, and has what it has.
+        self._packages: frozenset[str] | None = None
+        if isinstance(sandbox, str):
+            names = package_paths(packages)
+            self._packages = frozenset(name.partition(".")[0] for name in names)
         self._cache: VerdictCache | None = None
         if cache is not None:
             self._cache = VerdictCache(None if cache == "memory" else cache)
         self._sandbox = (
-            make_sandbox(sandbox, workers=workers, preload=jail_modules())
+            make_sandbox(sandbox, workers=workers, preload=jail_modules(), packages=packages)
             if isinstance(sandbox, str)
             else sandbox
         )
-        self._recordings: Recordings = {}
-        self._calls_of: dict[str, Calls] = {}  # by problem fingerprint: what call tests call
+        self._kept = _Kept()
         self._compiled = CompilerCache()
         self._owner = os.getpid()
         self._lock = threading.Lock()
@@ -128,7 +163,7 @@ class Judge:
         future: Future[Verdict] = Future()
         future.set_running_or_notify_cancel()
         fingerprint = _fingerprint(problem, program)
-        early = _without_run(problem, program)
+        early = _without_run(problem, program) or self._without_packages(problem)
         if early is not None:
             future.set_result(replace(early, fingerprint=fingerprint))
             return future
@@ -189,6 +224,22 @@ class Judge:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _without_packages(self, problem: Problem) -> Verdict | None:
+        """Returns the verdict on whatever program where the jail lacks a package, or None."""
+        if not problem.flags or self._packages is None:
+            return None
+        needed = {flag[len(_NEEDS) :] for flag in problem.flags if flag.startswith(_NEEDS)}
+        missing = sorted(needed - self._packages)
+        if not missing:
+            return None
+        names = ", ".join(missing)
+        message = (
+            f"problem {problem.uid} needs {names}, which the judge's jail lacks; install what is "
+            f"missing and make the judge with packages={missing}"
+        )
+        tests = (TestResult(Status.JUDGE_ERROR, message=message),) * len(problem.tests)
+        return Verdict(Status.JUDGE_ERROR, tests, message=message)
 
     # --- called by a _Judgement ------------------------------------------------------------------
 
@@ -254,7 +305,7 @@ class _Judgement:
     ) -> None:
         self._judge = judge
         self._problem, self._fingerprint, self._future = problem, fingerprint, future
-        self._steps = _judge_tests(problem, program, judge._recordings, judge._calls_of)
+        self._steps = _judge_tests(problem, program, judge._kept)
         self._results: list[RunResult] = []
         self._runs = self._programs = 0  # so far; of the step that goes on
         self._compiles = False
@@ -416,8 +467,7 @@ def _without_run(problem: Problem, program: str) -> Verdict | None:
 def _judge_tests(
     problem: Problem,
     program: str,
-    recordings: Recordings,
-    calls_of: dict[str, Calls],
+    kept: _Kept,
 ) -> Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]:
     """Judges the tests of each kind in turn; returns one result per test, in their order."""
     scratch = _WRITES_FILES(program)
@@ -425,11 +475,17 @@ def _judge_tests(
     kinds = set(types)
     found: dict[type, list[TestResult]] = {}
     if CallTest in kinds:
-        found[CallTest] = yield from _judge_call_tests(problem, program, calls_of, scratch)
+        found[CallTest] = yield from _judge_call_tests(problem, program, kept.calls_of, scratch)
     if CodeTest in kinds:
-        found[CodeTest] = yield from judge_code_tests(problem, program, recordings, scratch=scratch)
+        found[CodeTest] = yield from _judge_code_tests(problem, program, kept, scratch)
     if InteractiveTest in kinds or StdioTest in kinds:
-        prepared = yield from prepare(language(problem.language), program, scratch=scratch)
+        prepared = yield from prepare(
+            language(problem.language),
+            program,
+            prelude=problem.prelude,
+            epilogue=problem.epilogue,
+            scratch=scratch,
+        )
         if isinstance(prepared, CompileError):
             failed = TestResult(Status.COMPILE_ERROR, message=prepared.message)
             return [failed] * len(problem.tests)
@@ -441,6 +497,18 @@ def _judge_tests(
         return next(iter(found.values()))
     queues = {kind: iter(results) for kind, results in found.items()}
     return [next(queues[kind]) for kind in types]
+
+
+def _judge_code_tests(problem: Problem, program: str, kept: _Kept, scratch: bool) -> _Steps:
+    together = [t.together for t in problem.tests if isinstance(t, CodeTest)]
+    results: dict[bool, list[TestResult]] = {True: [], False: []}
+    if not all(together):
+        apart = judge_code_tests(problem, program, kept.recordings, scratch=scratch)
+        results[False] = yield from apart
+    if any(together):
+        results[True] = yield from judge_together(problem, program, kept.controls)
+    queues = {where: iter(found) for where, found in results.items()}
+    return [next(queues[where]) for where in together]
 
 
 def _judge_call_tests(
@@ -455,7 +523,9 @@ def _judge_call_tests(
             for t in tests
         )
     most = [_LONGER * test.answer_chars + _LONG_BYTES for test in tests]
-    outcomes = yield from call_all(program, calls, problem.limits, scratch=scratch, most=most)
+    outcomes = yield from call_all(
+        program, calls, problem.limits, prelude=problem.prelude, scratch=scratch, most=most
+    )
     if isinstance(outcomes, Outcome):
         return [TestResult(outcomes.status, message=outcomes.error)] * len(tests)
     public = {id(t) for t in problem.public_tests}
@@ -475,7 +545,7 @@ def _call_result(problem: Problem, test: CallTest, outcome: Outcome, *, shown: b
     rules = problem.comparison
     wrong = next((look for look in looks if not plain_matches(look[2], look[3], rules)), None)
     if wrong is None:
-        return TestResult(Status.ACCEPTED)
+        return _PASSED
     what, wanted, _, got = wrong
     message = uncrossed(got) or "a hidden test failed"
     if shown:
@@ -508,9 +578,17 @@ def _judge_stdio_tests(problem: Problem, program: Program) -> _Steps:
             results += [rest] * (len(tests) - len(results))
             break
         inputs = [t.input.encode("utf-8", "surrogatepass") for t in chunk]
-        ran = yield from on_time([program.run(stdin, problem.limits) for stdin in inputs])
+        ran = yield from on_time([_stdio_run(problem, program, given) for given in inputs])
         results += yield from _stdio_results(problem, program, chunk, ran)
     return results
+
+
+def _stdio_run(problem: Problem, program: Program, given: bytes) -> Run:
+    if not problem.input_file and not problem.output_file:
+        return program.run(given, problem.limits)
+    files = {problem.input_file: given} if problem.input_file else {}
+    stdin = b"" if problem.input_file else given
+    return program.run(stdin, problem.limits, files=files, output_file=problem.output_file)
 
 
 def _stdio_results(
@@ -562,7 +640,10 @@ def _shown_call(problem: Problem, test: CallTest) -> str:
 
 
 def _short(value: Any, width: int = 100) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an int beyond CPython's limit on decimal digits
+        text = f"a value of type {type(value).__name__} with an int of thousands of digits"
     return text if len(text) <= width else text[: width - 3] + "..."
 
 

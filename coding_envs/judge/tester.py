@@ -258,7 +258,7 @@ def _namespace(spec: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     names = module.__dict__
-    for source in (test.get("imports", ""), spec["helpers"]):
+    for source in (spec.get("prelude"), test.get("imports"), spec["helpers"]):
         if source:
             _execute(source, names)
     random.seed(0)
@@ -353,8 +353,9 @@ def _run_function(
     import coding_envs_pytest as shim  # type: ignore[import-not-found]
 
     reference = sys.modules[_MODULE] = types.ModuleType(_MODULE)
-    if spec["helpers"]:
-        _execute(spec["helpers"], reference.__dict__)
+    for source in (spec.get("prelude"), spec["helpers"]):
+        if source:
+            _execute(source, reference.__dict__)
     answers.names = reference.__dict__
     program = _program_module(spec, test["code"], reference, answers)
     module = types.ModuleType("test_solution")

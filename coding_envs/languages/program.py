@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..problem import Limits
@@ -36,6 +36,7 @@ class Program:
     Attributes:
       language: what it is written in.
       source: its text.
+      prelude: Python source that runs in its names before it.
       code: what is run: the executable, or the text again where nothing is compiled.
       scratch: True gives it a private folder to write in.
     """
@@ -44,6 +45,7 @@ class Program:
     source: str
     code: bytes = field(default=b"", repr=False)
     scratch: bool = False
+    prelude: str = ""
 
     def run(
         self,
@@ -51,16 +53,25 @@ class Program:
         limits: Limits | None = None,
         args: tuple[str, ...] = (),
         files: Mapping[str, bytes] | None = None,
+        output_file: str = "",
     ) -> Run:
-        """Returns one run of it, with command-line arguments and files in its working folder."""
+        """Returns one run of it, with command-line arguments and files in its working folder.
+
+        With an `output_file`, what it writes there counts instead of its standard output.
+        """
         limits = limits if limits is not None else Limits()
         if not self.language.is_resident:
-            return self.language.native_run(
+            run = self.language.native_run(
                 self.code, stdin, limits, args, files or {}, scratch=self.scratch
             )
+            return replace(run, output_file=output_file) if output_file else run
         more: dict[str, Any] = {"args": args} if args else {}
         if files:
             more["files"] = files
+        if output_file:
+            more["output_file"] = output_file
+        if self.prelude:
+            more["prelude"] = self.prelude
         return Run(self.source, stdin=stdin, limits=limits, scratch=self.scratch, **more)
 
     def out_of_memory(self, result: RunResult, limits: Limits) -> bool:
@@ -89,13 +100,31 @@ class Program:
 
 
 def prepare(
-    language: Language, source: str, *, scratch: bool = False
+    language: Language,
+    source: str,
+    *,
+    prelude: str = "",
+    epilogue: str = "",
+    scratch: bool = False,
 ) -> Generator[list[Run], list[RunResult], Program | CompileError]:
-    """Compiles `source` where its language is compiled: yields that run, gets its result."""
+    """Compiles `source` where its language is compiled: yields that run, gets its result.
+
+    Args:
+      language: what it is written in.
+      source: the program's text.
+      prelude: source before it; of Python's it runs in the same names, else it is written before.
+      epilogue: source that is written after it.
+      scratch: True gives a Python program a private folder to write in.
+    """
+    if epilogue:
+        source = f"{source}\n{epilogue}"
+    if prelude and not language.is_resident:
+        source = f"{prelude}\n{source}"
     compiler_run = language.compiler_run(source)
     if compiler_run is None:
         code = b"" if language.is_resident else source.encode("utf-8", "surrogatepass")
-        return Program(language, source, code, scratch or not language.is_resident)
+        own = scratch or not language.is_resident
+        return Program(language, source, code, own, prelude if language.is_resident else "")
     (result,) = yield [compiler_run]
     if result.ended is not Ended.EXITED:
         return CompileError(f"the compiler was stopped after {result.wall_time_s:.1f} s")

@@ -6,6 +6,7 @@ Its modules:
     pool.py            the host's side: one thread that drives all workers
     worker.py          one worker as the host sees it
     launch.py          starts a worker inside nsjail (or, by name only, without)
+    packages.py        installed packages that a jail may show
     cgroups.py         caps on all of a worker together, where the machine lends them
     seccomp.py         the system calls that a jailed interpreter may make
     guest.py           the jail's side: a warm interpreter, and what a child does with its job
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..errors import UnknownNameError
 from .fake import FakeSandbox
@@ -59,6 +60,7 @@ def make_sandbox(
     *,
     workers: int | None = None,
     preload: Mapping[str, str] | None = None,
+    packages: Iterable[str] = (),
 ) -> Sandbox:
     """Returns a running sandbox.
 
@@ -66,14 +68,16 @@ def make_sandbox(
       backend: "nsjail", or "unsafe" for no isolation at all. Nothing falls back to "unsafe".
       workers: how many runs may go on at one time; default: one per processor.
       preload: name -> source of modules that jailed code may import.
+      packages: names of installed packages that jailed Python may import, such as "numpy".
 
     Raises:
-      SandboxUnavailableError: nsjail cannot work here; says what is missing and the remedy.
+      SandboxUnavailableError: nsjail cannot work here, or a package is not installed; says what is
+        missing and the remedy.
       UnknownNameError: no such backend.
     """
     count = workers if workers is not None else len(os.sched_getaffinity(0))
     if backend == "nsjail":
-        return NativeSandbox(NsjailLauncher(preload), count)
+        return NativeSandbox(NsjailLauncher(preload, packages=packages), count)
     if backend == "unsafe":
         warnings.warn(
             "the 'unsafe' sandbox runs programs without any isolation: with your rights, on your "
@@ -81,5 +85,5 @@ def make_sandbox(
             UnsafeSandboxWarning,
             stacklevel=2,
         )
-        return NativeSandbox(BareLauncher(preload), count)
+        return NativeSandbox(BareLauncher(preload, packages=packages), count)
     raise UnknownNameError("sandbox backend", backend, ("nsjail", "unsafe"))

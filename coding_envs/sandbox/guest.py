@@ -44,6 +44,7 @@ from guest_protocol import (  # type: ignore[import-not-found]
     MEMORY_BYTES,
     STATUS,
     read_exactly,
+    show_file,
 )
 
 # What programs commonly import: each costs its import once per worker instead of once per run.
@@ -56,7 +57,7 @@ WARM = (
 )
 
 CHANNEL = 3  # the child's end of the run's channel
-_PROGRAM_FILES = ("main.py", "setup.py")
+_PROGRAM_FILES = ("main.py", "setup.py", "prelude.py")
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _X86 = os.uname().machine == "x86_64"
@@ -94,10 +95,12 @@ def _run_job(data: bytes, end: Any = None) -> int:
       data: the job, as `Run.job` packs it.
       end: what ends a script, given its exit code and names; default: `_shut_down`.
     """
-    source, code, setup, packed, arguments, files = marshal.loads(data)
+    source, code, (prelude, setup), packed, arguments, (files, output_file) = marshal.loads(data)
     calls = None if packed is None else marshal.loads(packed)
     for path, content in files.items():
         _write_file(path, content)
+    if output_file:
+        show_file(CHANNEL, output_file)
     name = "__main__" if calls is None else "solution"
     module = types.ModuleType(name)
     names = module.__dict__
@@ -106,7 +109,7 @@ def _run_job(data: bytes, end: Any = None) -> int:
     # An import of `solution` from test code in the program's own file finds the program.
     sys.modules[name] = module
     sys.argv = ["main.py", *arguments]
-    if "random" in source:
+    if "random" in source or "random" in prelude:
         random.seed()
     if code is None:
         try:
@@ -119,6 +122,8 @@ def _run_job(data: bytes, end: Any = None) -> int:
     exit_code = 0
     send, encode, dumps = _send, plain_data.encode, _dumps
     try:
+        if prelude:
+            exec(compile(prelude, "prelude.py", "exec", 0, True), names)
         exec(marshal.loads(code) if type(code) is bytes else code, names)
         if setup:
             exec(compile(setup, "setup.py", "exec", 0, True), names)
@@ -437,7 +442,7 @@ def _warm_up(preload: list[str]) -> None:
                     _open_streams()
                     # Not to the end: that runs exit handlers, and only once.
                     end = lambda code, names: _flush()  # noqa: E731, ARG005
-                    _run_job(marshal.dumps((source, given, "", style, ("x",), {})), end)
+                    _run_job(marshal.dumps((source, given, ("", ""), style, ("x",), ({}, ""))), end)
     finally:
         for target, fd in enumerate(kept):
             os.dup2(fd, target)

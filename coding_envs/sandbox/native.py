@@ -57,8 +57,8 @@ _LINKS = ("/bin", "/lib32")  # as the system has them: links into /usr, or nothi
 class NativeRun(Run):
     """A command, run once in a process of its own that can make no other.
 
-    `source`, `calls` and `setup` have no part in it; `args` follow the command's own arguments.
-    Without `scratch`, there is no folder that can be written.
+    `source`, `calls`, `prelude` and `setup` have no part in it; `args` follow the command's own
+    arguments. Without `scratch`, there is no folder that can be written.
 
     Attributes:
       command: the program's path and its arguments; with `executable`, the path is but its name.
@@ -94,6 +94,7 @@ class NativeRun(Run):
             "executable": self.executable,
             "environment": [os.fsencode(f"{name}={text}") for name, text in variables.items()],
             "files": dict(self.files),
+            "output_file": self.output_file,
             "folder_bytes": self._folder_bytes(),
             "open_files": self.limits.open_files,
             "rlimits": self._rlimits(),
@@ -260,6 +261,9 @@ class _Handed(Run):
 
     packed: bytes = b""
 
+    def __post_init__(self) -> None:
+        pass  # checked before; its folder, too, is made by the worker's own child
+
     @classmethod
     def of(cls, run: Run) -> Self:
         wide = replace(
@@ -268,7 +272,13 @@ class _Handed(Run):
             file_size_bytes=_WIDE_BYTES,
             open_files=_WORKER_FILES,
         )
-        return cls("", stdin=run.stdin, limits=wide, packed=run.job())
+        return cls(
+            "",
+            stdin=run.stdin,
+            limits=wide,
+            output_file=run.output_file,
+            packed=run.job(),
+        )
 
     def job(self, code: bytes | None = None) -> bytes:  # noqa: ARG002
         return self.packed
@@ -386,17 +396,27 @@ def _all_native(run: Run) -> NativeRun:
     )
 
 
+_WITH_PRELUDE = (
+    "for main in 'prelude.py', 'main.py':\n"
+    "    exec(compile(open(main, encoding='utf-8').read(), main, 'exec', 0, True))\n"
+)
+
+
 def _as_command(run: Run) -> NativeRun:
     """Returns a Python script's run as a command, for one whose peer is a command.
 
     Its interpreter is not a warm one, and tells of an error on standard error alone.
     """
     program, libraries = python_in_jail()
-    source = run.source.encode("utf-8", "surrogatepass")
+    files = {**run.files, "main.py": run.source.encode("utf-8", "surrogatepass")}
+    main: tuple[str, ...] = ("main.py",)
+    if run.prelude:
+        files["prelude.py"] = run.prelude.encode("utf-8", "surrogatepass")
+        main = ("-c", _WITH_PRELUDE)
     return NativeRun(
-        command=(program, "-S", "-s", "-B", "-X", "int_max_str_digits=0", "main.py"),
+        command=(program, "-S", "-s", "-B", "-X", "int_max_str_digits=0", *main),
         args=run.args,
-        files={**run.files, "main.py": source},
+        files=files,
         environment={"LD_LIBRARY_PATH": libraries, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"},
         limits=run.limits,
         extra_memory_bytes=_PYTHON_BYTES,

@@ -27,7 +27,7 @@ import struct
 import sys
 from typing import Any, NoReturn
 
-from guest_protocol import HELLO, STATUS  # type: ignore[import-not-found]
+from guest_protocol import HELLO, STATUS, show_file  # type: ignore[import-not-found]
 
 CHANNEL = 3
 FOLDER = "/tmp"
@@ -58,6 +58,8 @@ def _become(job: dict[str, Any], compiles: bool) -> NoReturn:
     os.set_inheritable(CHANNEL, False)
     if job["folder_bytes"] is not None:
         _make_folder(job["files"], job["folder_bytes"], CLONE_NEWPID if compiles else 0)
+        if job["output_file"]:
+            show_file(CHANNEL, job["output_file"])
     _drop_capabilities()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which the interpreter ignores
         signal.signal(number, signal.SIG_DFL)

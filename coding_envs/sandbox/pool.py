@@ -28,7 +28,7 @@ from . import guest_protocol as protocol
 from .launch import Launcher
 from .run import Done, Ended, Order, Run, RunResult, Sandbox
 from .words import WordFinder
-from .worker import Active, Service, Stream, Task, Worker, explain_failed_start
+from .worker import Active, FileStream, Service, Stream, Task, Worker, explain_failed_start
 
 __all__ = ["WorkerPool"]
 
@@ -425,7 +425,10 @@ class WorkerPool(Sandbox):
             else:
                 ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
                 theirs.append(their.detach())
-                streams["channel"] = Stream(ours.detach(), most, job)
+                if run.output_file:
+                    streams["channel"] = FileStream(ours, most, job)
+                else:
+                    streams["channel"] = Stream(ours.detach(), most, job)
             if joined is not None:
                 flags |= protocol.FLAG_STDIN | protocol.FLAG_SPLIT
                 theirs += [os.dup(fd) for fd in joined]
@@ -626,6 +629,13 @@ class WorkerPool(Sandbox):
         ended = Ended.OUTPUT_LIMIT if over else _ENDS[how]
         if ended in (Ended.EXITED, Ended.SIGNALED) and cpu_s > limits.cpu_time_s:
             ended = Ended.CPU_LIMIT
+        shown = active.streams["channel"]
+        if isinstance(shown, FileStream):
+            content = shown.read_file(limits.output_bytes)
+            shown.close_file()
+            contents["stdout"] = content[: limits.output_bytes]
+            if len(content) > limits.output_bytes:
+                ended = Ended.OUTPUT_LIMIT
         if active.messages:
             contents["channel"] = active.messages + contents["channel"]
         # A program's own lines are not looked at beyond what the calls could have answered.

@@ -67,11 +67,15 @@ class Run:
       calls: None runs it as a script (`__main__`); else it is loaded as the module `solution` and
         these calls are made one after another. What such a program prints, on standard output or
         error, is the result's `stderr`.
+      prelude: source run in the program's names before it; what fails in it fails the program.
       setup: source run in the program's names between loading and calls.
       limits: what it may use.
       scratch: True gives it a private, empty, writable `/tmp` as its working folder.
       args: its command-line arguments (`sys.argv[1:]`).
       files: path in the scratch folder -> content, written before it starts; implies `scratch`.
+      output_file: a file's name in the scratch folder, or ""; its content is the result's `stdout`,
+        in the place of what went to standard output. The file is there, empty, from the start;
+        one that the program puts in its place is not seen. Implies `scratch`.
       peer: another run that goes on at the same time, its standard input joined to this one's
         standard output and the other way round; neither has a `stdin` or captured output then.
     """
@@ -79,22 +83,28 @@ class Run:
     source: str
     stdin: bytes = b""
     calls: tuple[Call, ...] | None = None
+    prelude: str = ""
     setup: str = ""
     limits: Limits = field(default_factory=Limits)
     scratch: bool = False
     args: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
+    output_file: str = ""
     peer: Run | None = None
 
     def __post_init__(self) -> None:
-        for path in self.files:
+        for path in (*self.files, *([self.output_file] if self.output_file else ())):
             parts = path.split("/")
             if not all(parts) or ".." in parts or "\0" in path:
                 raise InvalidValueError(
                     f"files must have relative paths without '..', got {path!r}; rename it"
                 )
-        if self.files and not self.scratch:
+        if (self.files or self.output_file) and not self.scratch:
             object.__setattr__(self, "scratch", True)
+        if self.output_file and (self.peer is not None or self.calls is not None):
+            raise InvalidValueError(
+                "a run with an output_file must be a script without a peer; leave it out"
+            )
         if self.peer is not None and (self.peer.peer is not None or self.stdin or self.peer.stdin):
             raise InvalidValueError(
                 "a run with a peer must have no standard input, and its peer no peer; "
@@ -120,8 +130,9 @@ class Run:
         if calls is not None and not isinstance(calls, Calls):
             calls = Calls(calls)
         packed = None if calls is None else calls.packed
-        files = dict(self.files)
-        job = marshal.dumps((self.source, code, self.setup, packed, self.args, files))
+        files = (dict(self.files), self.output_file)
+        texts = (self.prelude, self.setup)
+        job = marshal.dumps((self.source, code, texts, packed, self.args, files))
         return len(job).to_bytes(8, "little") + job
 
 
@@ -159,7 +170,8 @@ class RunResult:
       ended: how the run ended.
       exit_code: 0..255 where it exited, else None.
       signal: the signal's number where one killed it, else None.
-      stdout, stderr: what it wrote, bytes, cut at the output limit.
+      stdout, stderr: what it wrote, bytes, cut at the output limit; `stdout` is what it wrote to
+        its `output_file` where the run has one.
       channel: what the jailed interpreter and the program sent on the run's channel: JSON, a
         message a line, cut at the output limit. The program may have written any of it: claims,
         never facts.

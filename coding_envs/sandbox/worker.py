@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cgroups import descendants
-from .guest_protocol import LENGTH, MEMORY_BYTES
+from .guest_protocol import LENGTH, MEMORY_BYTES, SHOWN
 from .launch import Launcher
 from .run import Done, Order, Run, RunResult
 
 __all__ = [
     "Active",
+    "FileStream",
     "Service",
     "Stream",
     "Task",
@@ -125,6 +127,70 @@ class Stream:
             self.fd = -1
 
 
+class FileStream(Stream):
+    """The channel of a run that has an output file, whose descriptor comes on it.
+
+    Attributes:
+      file: the descriptor, or -1.
+    """
+
+    __slots__ = ("file", "socket")
+
+    def __init__(self, channel: socket.socket, limit: int, pending: bytes) -> None:
+        super().__init__(channel.fileno(), limit, pending)
+        self.socket = channel
+        self.file = -1
+
+    def drain(self) -> bool:
+        """Reads what is there; returns False at the end of the stream."""
+        try:
+            for _ in range(16):
+                part, rights, _, _ = self.socket.recvmsg(
+                    _CHUNK, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC
+                )
+                for _, _, data in rights:
+                    fd = int.from_bytes(data[:4], sys.byteorder)
+                    # The first was sent before the program began; it may send others.
+                    if self.file < 0 and self.size == 0 and part.startswith(SHOWN):
+                        self.file = fd
+                    else:
+                        os.close(fd)
+                if not part:
+                    return False
+                if self.size <= self.limit:
+                    self.parts.append(part[: self.limit - self.size])
+                self.size += len(part)
+                if self.size > self.limit:
+                    return True
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        return True
+
+    def read_file(self, limit: int) -> bytes:
+        """Returns the file's content, up to one byte beyond the limit."""
+        parts, at = [], 0
+        while self.file >= 0 and at <= limit:
+            part = os.pread(self.file, min(limit + 1 - at, 1 << 20), at)
+            if not part:
+                break
+            parts.append(part)
+            at += len(part)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Closes the host's end, but for the file; again is fine."""
+        self.socket.close()
+        self.fd = -1
+
+    def close_file(self) -> None:
+        """Closes the file; again is fine."""
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1
+
+
 class Active:
     """A run that is going on in a worker.
 
@@ -186,6 +252,8 @@ class Active:
         self.close_theirs()
         for stream in self.streams.values():
             stream.close()
+            if isinstance(stream, FileStream):
+                stream.close_file()
 
 
 class Service:

@@ -59,7 +59,7 @@ def test_files_in_the_bundled_layout_load_too():
 @pytest.mark.parametrize(
     ("kwargs", "says"),
     [
-        ({"name": "humanevla"}, "no dataset named 'humanevla': did you mean 'humaneval'?"),
+        ({"name": "humanevla"}, "no dataset named 'humanevla': did you mean 'humaneval'"),
         ({"name": "mbpp", "config": "sanitised"}, "did you mean 'sanitized'?"),
         ({"name": "humaneval", "split": "tests"}, "did you mean 'test'?"),
         ({"name": "starter", "split": "validation"}, "there are: test, train"),

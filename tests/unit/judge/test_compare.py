@@ -226,3 +226,33 @@ def test_deep_values_are_no_match() -> None:
         assert plain_matches([[1]], deep, rules) is False
     while isinstance(deep, list):  # taken apart here: freeing it at once would overflow the stack
         deep = deep[0]
+
+
+UNWRAP, JSON_KEYS = Comparison(unwrap=True), Comparison(json_keys=True)
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "rules", "wanted"),
+    [
+        ([3], 3, UNWRAP, True), ([3], [3], UNWRAP, True), ([3], (3,), UNWRAP, True),
+        ([[3]], [3], UNWRAP, True), ([[3]], 3, UNWRAP, False), ([3], 4, UNWRAP, False),
+        (3, [3], UNWRAP, False), ([3, 4], 3, UNWRAP, False), ([3], 3, RULES, False),
+        ({"a": [3]}, {"a": 3}, UNWRAP, False), ([], None, UNWRAP, False), ([None], None, UNWRAP, True),
+        ({"1": 2}, {1: 2}, JSON_KEYS, True), ({"1": 2}, {"1": 2}, JSON_KEYS, True),
+        ({"1": 2}, {1: 2}, RULES, False), ({"1": 2}, {1.0: 2}, JSON_KEYS, False),
+        ({"1.5": 2, "true": 1, "null": 0}, {1.5: 2, True: 1, None: 0}, JSON_KEYS, True),
+        ({"1": 2}, {1: 2, "1": 2}, JSON_KEYS, False), ({"1": {"2": 3}}, {1: {2: 3}}, JSON_KEYS, True),
+        ({"1": 2}, {1: 3}, JSON_KEYS, False), ({"1": 2}, {2: 2}, JSON_KEYS, False),
+        ([{"1": 2}], {1: 2}, Comparison(unwrap=True, json_keys=True), True),
+        ({"1": 2}, Counter({1: 2}), JSON_KEYS, True), ({"(1, 2)": 3}, {(1, 2): 3}, JSON_KEYS, False),
+    ],
+)  # fmt: skip
+def test_what_json_changed(expected: Any, got: Any, rules: Comparison, wanted: bool) -> None:
+    sides = plain_data.encode(expected), plain_data.encode(got)
+    assert plain_matches(*sides, rules) is wanted
+
+
+def test_the_rules_for_json_are_written_only_where_they_are_set() -> None:
+    assert set(RULES.to_json()) == {"abs_tol", "rel_tol", "floats", "unordered", "ignore_case"}
+    for rules in (UNWRAP, JSON_KEYS):
+        assert Comparison.from_json(rules.to_json()) == rules
