@@ -18,7 +18,7 @@ from ..registry import environment_ids
 from . import views
 from .terminal import Progress, say, say_json
 
-__all__ = ["run_doctor", "run_eval", "run_grade", "run_list", "run_show"]
+__all__ = ["load_asked", "run_doctor", "run_eval", "run_grade", "run_list", "run_show"]
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -67,7 +67,7 @@ def run_eval(options: argparse.Namespace) -> int:
     kind = _kind_of_samples(options.samples)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)  # to fail before the work, not after it
-    problems = _problems(options, options.dataset)
+    problems = load_asked(options, options.dataset)
     kept = problems if options.limit is None else problems[: options.limit]
     samples: Mapping[str, Sequence[str]]
     if kind == "reference":
@@ -141,7 +141,8 @@ def _require_path(option: str, path: str) -> None:
         raise InvalidValueError(f"{option}: no such file: {path}")
 
 
-def _problems(options: argparse.Namespace, dataset: str) -> ProblemSet:
+def load_asked(options: argparse.Namespace, dataset: str) -> ProblemSet:
+    """Returns the problems that --config, --split and --data-files name."""
     try:
         return load_problems(
             dataset, config=options.config, split=options.split, data_files=options.data_files
@@ -173,4 +174,4 @@ def _problem(options: argparse.Namespace) -> Problem:
                     )
                 setattr(options, part, first)
                 name = rest
-    return _problems(options, dataset).by_key(name)
+    return load_asked(options, dataset).by_key(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNa
 from ..problem import Problem
 from . import bundled, layouts
 from .hub import BadRow, DataFiles, find_files, rows_from_files, rows_from_hub
+from .manifest import apply_manifest
 from .problem_set import ProblemSet
 from .spec import DatasetSpec
 
@@ -63,6 +65,7 @@ def load_problems(
     split: str | None = None,
     data_files: DataFiles | None = None,
     revision: str | None = None,
+    manifest: str | os.PathLike[str] | None = None,
     strict: bool = False,
 ) -> ProblemSet:
     """Returns the problems of one split of a dataset.
@@ -74,14 +77,24 @@ def load_problems(
       data_files: local files instead of the hub: a path, a list of paths, or {split: path}; a path
         may be a .jsonl, .json (also .gz) or .parquet file, or a folder in the hub's layout.
       revision: of the dataset on the hub; for local files it is only noted.
+      manifest: what `coding-envs certify` wrote, its folder or its file: leaves out what was
+        dropped, and repairs what was repaired. Problems that are not what was certified are left
+        out with a warning; or raise, where `strict` is True.
       strict: True raises at the first row that cannot become a problem; False drops such rows and
         keeps their errors in `ProblemSet.dropped`.
 
     Raises:
       UnknownNameError: there is no such dataset, configuration or split.
-      DatasetError: it cannot be read: no such file, no network, a missing package.
+      DatasetError: it cannot be read: no such file, no network, a missing package; or the
+        manifest is of another set.
       DatasetRowError: a row cannot become a problem, and `strict` is True.
     """
+    if manifest is not None:
+        problems = load_problems(
+            name, config=config, split=split, data_files=data_files, revision=revision,
+            strict=strict,
+        )  # fmt: skip
+        return apply_manifest(problems, manifest, strict=strict)
     spec = dataset_spec(name)
     config = spec.default_config if config is None else config
     if config not in spec.configs:
