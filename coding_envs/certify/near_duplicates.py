@@ -124,7 +124,11 @@ class Overlap:
         width = max((len(match.a) for match in shown), default=0)
         lines += [
             f"  {match.a:<{width}}  {match.b}  "
-            + ("same statement" if match.same else f"{match.share:.0%} of its runs of {NGRAM} words")
+            + (
+                "same statement"
+                if match.same
+                else f"{match.share:.0%} of its runs of {NGRAM} words"
+            )
             for match in shown
         ]
         if len(self.matches) > len(shown):

@@ -185,7 +185,9 @@ def markdown_report(done: Certification) -> str:
     weakest = _weakest(done.manifest)
     if weakest:
         lines += ["## Weakest tests", "", "The smallest part of mutants rejected.", ""]
-        cells = [(r.key, _part(r.mutants_killed, r.mutants), str(len(r.weak_tests))) for r in weakest]
+        cells = [
+            (r.key, _part(r.mutants_killed, r.mutants), str(len(r.weak_tests))) for r in weakest
+        ]
         lines += _md_table(("problem", "mutants rejected", "tests that reject nothing"), cells)
     lines += ["## Time of the slowest reference", ""]
     lines += _md_table(("CPU time", "problems"), [(n, str(c)) for n, c in _times(done.manifest)])

@@ -106,7 +106,9 @@ def _text(done: Certification, paths: tuple[Path, ...]) -> str:
     if len(decided) > _SHOWN:
         lines.append(f"  ... {len(decided) - _SHOWN} more: see the report")
     lines += [f"  not judged: {line}" for line in done.not_judged[:_SHOWN]]
-    lines.append(f"{done.executions} executions in {done.seconds:.1f} s, {done.resumed} rows before")
+    lines.append(
+        f"{done.executions} executions in {done.seconds:.1f} s, {done.resumed} rows before"
+    )
     return "\n".join(lines + [f"wrote {path}" for path in paths])
 
 
@@ -119,6 +121,8 @@ def _statements(what: str) -> ProblemSet | Mapping[str, str]:
         known = dataset_names()
         raise UnknownNameError("dataset or file", what, known, "see coding-envs list")
     if len(parts) > 2:
-        raise InvalidValueError(f"a set must be NAME, NAME/SPLIT or NAME/CONFIG/SPLIT, got {what!r}")
+        raise InvalidValueError(
+            f"a set must be NAME, NAME/SPLIT or NAME/CONFIG/SPLIT, got {what!r}"
+        )
     split = parts[-1] if parts else None
     return load_problems(name, config=parts[0] if len(parts) == 2 else None, split=split)
