@@ -4,6 +4,7 @@ settings.py         Settings: every number that decides something
 run.py              certify: examines many problems at a time, into a manifest
 examine.py          one problem: references, limits, wrong programs and mutants -> a decision
 mutants.py          small changes to right programs; pure
+disagreement.py     made-up inputs on which accepted references are compared
 journal.py          the rows that are done, so that an interrupted certification goes on
 report.py           a certification as Markdown and as a page of HTML
 near_duplicates.py  overlap: statements that two sets have in common

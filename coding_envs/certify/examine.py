@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..data.manifest import ManifestRow, apply_repairs, problem_digest
-from ..errors import CodingEnvsError
+from ..errors import CodingEnvsError, InvalidValueError
 from ..problem import Limits, Problem
 from ..verdict import Status, Verdict
+from .disagreement import crossed
 from .mutants import mutants_of, stub_of
 from .near_duplicates import statement_words
 from .settings import Settings
@@ -30,6 +31,7 @@ type Steps[T] = Generator[Sequence[Judgement], list[Verdict], T]
 
 _MEMORY_FACTOR, _MOST_MEMORY = 4, 4 << 30  # of a second try, where references run out of it
 _MUTATED = 3  # references: more of them rarely make other mutants
+_COMPARED = 4  # references that are compared with the first
 _QUICK_S, _QUICK_FACTOR = 0.5, 2.0  # a mutant may take 0.5 s more than twice the slowest reference
 _FEW_SURVIVORS = 3  # fewer say nothing where no program was rejected by its answer
 _MOST_REMOVED_TESTS = 0.1  # of all tests, but always one
@@ -163,7 +165,9 @@ def _with_references(problem: Problem, settings: Settings, found: _Findings) -> 
                     "repair_failed", f"a reference fails the repaired problem: {verdict.message}"
                 )
                 return
-    yield from _bite(repaired, [r.program for r in accepted], settings, found)
+    programs_left = [r.program for r in accepted]
+    yield from _compare(repaired, programs_left, settings, found)
+    yield from _bite(repaired, programs_left, settings, found)
 
 
 # --- references ----------------------------------------------------------------------------------
@@ -317,6 +321,34 @@ def _judge_failures(
         )
     else:
         found.note("some_references_fail", text)
+
+
+def _compare(
+    problem: Problem, references: Sequence[str], settings: Settings, found: _Findings
+) -> Steps[None]:
+    """Compares accepted references on inputs that no test holds."""
+    if len(references) < 2 or not settings.inputs:
+        return
+    seed = f"{settings.seed}/{problem.uid}"
+    try:
+        other = crossed(problem, references[0], settings.inputs, seed)
+    except InvalidValueError:  # such as an entry point that test code cannot call
+        return
+    if other is None:
+        return
+    verdicts = yield from _judged((other, program) for program in references[1 : _COMPARED + 1])
+    differ = {
+        at
+        for verdict in verdicts
+        for at, test in enumerate(verdict.tests)
+        if test.status is Status.WRONG_ANSWER
+    }
+    if differ:
+        found.note(
+            "references_differ",
+            f"accepted references differ on {len(differ)} of {len(other.tests)} made-up inputs: "
+            "several answers may be right, or the tests leave something open",
+        )
 
 
 # --- limits --------------------------------------------------------------------------------------

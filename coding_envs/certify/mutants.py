@@ -183,9 +183,8 @@ def _changes(node: ast.AST) -> Iterator[_Change]:
             bound = getattr(node, name)
             if bound is not None:
                 yield _set(node, name, ast.BinOp(bound, ast.Add(), ast.Constant(1)))
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id in _BUILTINS:
-            yield _set(node.func, "id", _BUILTINS[node.func.id])
+    elif isinstance(node, ast.Name) and node.id in _BUILTINS:
+        yield _set(node, "id", _BUILTINS[node.id])
     for name, value in ast.iter_fields(node):
         if isinstance(value, list):
             yield from _removals(value)

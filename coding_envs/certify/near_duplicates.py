@@ -146,7 +146,8 @@ def overlap(
     """Returns the pairs of statements of two sets that match.
 
     Args:
-      a, b: problems, of which only `key` and `prompt` are read; or key -> statement.
+      a: problems, of which only `key` and `prompt` are read; or key -> statement.
+      b: the other set, likewise.
       min_share: leaves out pairs whose share is below; 0 keeps all that share one run of words.
       names: what the sets are called.
 

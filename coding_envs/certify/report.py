@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..data.manifest import ManifestRow
@@ -29,6 +29,7 @@ REASONS = {
     "several_answers_letter_case": "right answers differ in the case of letters; compared without",
     "several_answers_digits": "right answers differ in digits of floats; compared to 1e-4",
     "several_answers_order": "right answers differ in their order; compared without",
+    "references_differ": "accepted references differ on inputs that no test holds",
     "impossible_limit": "a reference needs more than the limit; it was raised",
     "tight_limit": "a reference takes a large part of the limit; it was raised",
     "repair_failed": "a reference fails the repaired problem",
@@ -161,8 +162,8 @@ def markdown_report(done: Certification) -> str:
     """Returns the report as Markdown."""
     counts = done.manifest.counts()
     lines = [f"# Certification of {_md(done.manifest.where)}", ""]
-    lines += [f"{len(done.manifest)} problems: "
-              + ", ".join(f"**{count} {name}**" for name, count in counts.items()) + ".", ""]  # fmt: skip
+    decided = ", ".join(f"**{count} {name}**" for name, count in counts.items())
+    lines += [f"{len(done.manifest)} problems: {decided}.", ""]
     lines += _md_table(("fact", "value"), _facts(done))
     if done.not_judged:
         lines += ["## Not judged", "", "The same command tries these again.", ""]
@@ -314,13 +315,12 @@ def _folded(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> s
 
 
 def _decisions(rows: Sequence[ManifestRow]) -> str:
-    cell: Callable[[ManifestRow], tuple[str, ...]] = lambda row: (  # noqa: E731
-        row.key, " / ".join(row.notes), _repairs(row)
-    )  # fmt: skip
-    cells = [cell(row) for row in rows[:_MOST_ROWS]]
-    head: tuple[str, ...] = ("problem", "why", "repair")
-    if not any(c[2] for c in cells):
-        head, cells = head[:2], [c[:2] for c in cells]
+    shown = rows[:_MOST_ROWS]
+    head, cells = ["problem", "why"], [[row.key, " / ".join(row.notes)] for row in shown]
+    if any(row.repairs for row in shown):
+        head.append("repair")
+        for row, line in zip(shown, cells, strict=True):
+            line.append(_repairs(row))
     more = "".join(f'<p class="soft">{line}</p>' for line in _more(len(rows)) if line)
     return _table(head, cells) + more
 

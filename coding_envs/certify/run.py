@@ -32,6 +32,7 @@ from .settings import Settings
 __all__ = ["Certification", "certify", "machine_facts"]
 
 _IN_FLIGHT_PER_WORKER = 8  # enough that no worker waits, few enough that Ctrl-C is quick
+_DEFAULT = Settings()
 _TRIES = 3  # at a judgement that the sandbox failed
 
 
@@ -60,7 +61,7 @@ class Certification:
 def certify(
     problems: ProblemSet,
     judge: Judge,
-    settings: Settings = Settings(),
+    settings: Settings = _DEFAULT,
     *,
     folder: str | os.PathLike[str] | None = None,
     on_row: Callable[[ManifestRow], None] | None = None,
@@ -342,7 +343,7 @@ def _without_duplicates(rows: list[ManifestRow]) -> Iterator[ManifestRow]:
             other = statements.setdefault(row.statement_digest, row.key)
             if other != row.key:
                 note = f"the statement is that of {other}; the tests are others"
-                row = replace(  # noqa: PLW2901
-                    row, reasons=(*row.reasons, "same_statement"), notes=(*row.notes, note)
-                )
-            yield row
+                reasons = (*row.reasons, "same_statement")
+                yield replace(row, reasons=reasons, notes=(*row.notes, note))
+            else:
+                yield row

@@ -24,7 +24,8 @@ class Settings:
     Attributes:
       repeats: how often each reference is run; two at least show what is flaky.
       mutants: at most so many mutated references per problem.
-      seed: of the choice of mutants; each problem draws by itself, whatever the others are.
+      inputs: at most so many made-up inputs per problem, to compare accepted references on.
+      seed: of the choice of mutants and inputs; each problem draws by itself.
       multiple: of the slowest accepted run.
       floor_s: the least calibrated limit, CPU seconds.
       ceiling_s: the largest, CPU seconds; references may take this long, or their own limit where
@@ -37,6 +38,7 @@ class Settings:
 
     repeats: int = 3
     mutants: int = 20
+    inputs: int = 10
     seed: int = 0
     multiple: float = 3.0
     floor_s: float = 2.0
@@ -46,7 +48,7 @@ class Settings:
     require_reference: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("repeats", 1), ("mutants", 0), ("max_references", 1)):
+        for name, least in (("repeats", 1), ("mutants", 0), ("inputs", 0), ("max_references", 1)):
             value = getattr(self, name)
             if value is None and name == "max_references":
                 continue

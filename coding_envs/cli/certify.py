@@ -33,6 +33,7 @@ def run_certify(options: argparse.Namespace) -> int:
     settings = Settings(
         repeats=options.repeats,
         mutants=options.mutants,
+        inputs=options.inputs,
         seed=options.seed,
         multiple=options.multiple,
         floor_s=options.floor,
@@ -113,7 +114,7 @@ def _text(done: Certification, paths: tuple[Path, ...]) -> str:
 
 
 def _statements(what: str) -> ProblemSet | Mapping[str, str]:
-    """Returns the statements of a file, or of a dataset as NAME, NAME/SPLIT or NAME/CONFIG/SPLIT."""
+    """Returns the statements of a file, or of a dataset: NAME, NAME/SPLIT, NAME/CONFIG/SPLIT."""
     if Path(what).is_file():
         return read_statements(what)
     name, *parts = what.split("/")

@@ -223,7 +223,18 @@ Exit code 0 means that every problem could be judged, whatever was found.""",
         help="at most so many mutants per problem (default: 20)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the choice of mutants (default: 0)"
+        "--inputs",
+        type=_whole,
+        default=10,
+        metavar="N",
+        help="at most so many made-up inputs per problem to compare references on (default: 10)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the choice of mutants and inputs (default: 0)",
     )
     parser.add_argument(
         "--multiple",

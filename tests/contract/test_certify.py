@@ -121,6 +121,11 @@ DIRTY = [
          wrong_solutions=("def add(a, b):\n    return a * b\n",)), "kept", ("wrong_accepted",)),
     (add("weak-test", hidden_tests=(*ADD_TESTS, CallTest((0, 0), 0)), solutions=(
         "def add(a, b):\n    return a + b\n",)), "kept", ()),
+    (add("differ", solutions=("def add(a, b):\n    return b + a + 0 * abs(a)\n",
+        "def add(a, b):\n    return a + b if b != 3 and a != 2 else 0\n"),
+        hidden_tests=ADD_TESTS), "kept", ("references_differ",)),
+    (evens("differ-stdio", solutions=(EVENS, EVENS.replace("range(n)", "range(min(n, 3))"))),
+        "kept", ("references_differ",)),
     (add("sound-again", prompt="THE statement of   sound"), "dropped", ("duplicate",)),
     (add("same-statement", prompt="The statement of sound.", hidden_tests=ADD_TESTS[:2]), "kept",
      ("same_statement",)),

@@ -45,9 +45,9 @@ def test_a_cut_header_begins_anew(tmp_path):
 
 
 def test_other_settings_and_other_writers_are_refused(tmp_path):
-    with Journal(tmp_path, HEADER):
-        with pytest.raises(DatasetError, match="is being written by another process"):
-            Journal(tmp_path, HEADER)
+    writing = "is being written by another process"
+    with Journal(tmp_path, HEADER), pytest.raises(DatasetError, match=writing):
+        Journal(tmp_path, HEADER)
     with pytest.raises(InvalidValueError, match=r"made with dataset 'd', got 'e'; go on with the"):
         Journal(tmp_path, HEADER | {"dataset": "e"})
     (tmp_path / JOURNAL_FILE).write_bytes(b"a file of somebody else\n")
