@@ -49,6 +49,7 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }  # fmt: skip
 _BUILTINS = {"min": "max", "max": "min", "any": "all", "all": "any"}
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+_SIGNS = (ast.Not, ast.USub)
 _CONSTANTS = (None, 0, 1, "", True)
 
 
@@ -188,7 +189,10 @@ def _changes(node: ast.AST) -> Iterator[_Change]:
     for name, value in ast.iter_fields(node):
         if isinstance(value, list):
             yield from _removals(value)
-        elif isinstance(value, ast.UnaryOp) and isinstance(value.op, (ast.Not, ast.USub)):
+            for at, item in enumerate(value):
+                if isinstance(item, ast.UnaryOp) and isinstance(item.op, _SIGNS):
+                    yield _put(value, at, item.operand)
+        elif isinstance(value, ast.UnaryOp) and isinstance(value.op, _SIGNS):
             yield _set(node, name, value.operand)
 
 
