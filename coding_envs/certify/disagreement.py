@@ -53,18 +53,20 @@ def check(candidate):
 """
 
 _CHECKER = """
-import io, sys
+import io, os, sys
 
 source = {source!r}
-with open(sys.argv[1]) as file:
-    text = file.read()
 with open(sys.argv[3]) as file:
     got = file.read().split()
+os.dup2(os.open(sys.argv[1], os.O_RDONLY), 0)  # for those that read the descriptor itself
 stdin, stdout = sys.stdin, sys.stdout
-sys.stdin, sys.stdout = io.TextIOWrapper(io.BytesIO(text.encode())), io.StringIO()
+sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False))
+sys.stdout = io.TextIOWrapper(io.BytesIO(), write_through=True)
 try:
     exec(compile(source, "reference", "exec"), {{"__name__": "__main__"}})
-    wanted = sys.stdout.getvalue().split()
+    wanted = sys.stdout.buffer.getvalue().decode().split()
+except SystemExit:
+    wanted = sys.stdout.buffer.getvalue().decode().split()
 except BaseException:
     wanted = None
 sys.stdin, sys.stdout = stdin, stdout
