@@ -13,7 +13,10 @@ with the number of pairs; a hash is 64 bits, which for millions of runs makes an
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import re
+from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +34,7 @@ COMMON = 10
 """A run of words in more statements of a set than this is a common phrase."""
 
 _WORD = re.compile(r"\w+")
-_SHOWN_WORDS = 40
+_BATCH_WORDS = 1 << 20  # hashed at one time, which bounds what is held meanwhile
 
 type _Ints = npt.NDArray[np.int64]
 type _Hashes = npt.NDArray[np.uint64]
@@ -191,38 +194,51 @@ class _Side:
     def __init__(self, statements: Statements, vocabulary: dict[str, int]) -> None:
         self.keys: list[str] = []
         self.by_words: dict[bytes, list[int]] = {}
-        self.counts: list[int] = []
-        hashes: list[_Hashes] = []
         if isinstance(statements, Mapping):
             pairs: Iterable[tuple[str, str]] = statements.items()
         else:
             pairs = ((problem.key, problem.prompt) for problem in statements)
+        hashes, owners = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        batch: list[list[int]] = []
+        size = 0
         for key, text in pairs:
-            words = statement_words(text)
-            ids = np.array(
-                [vocabulary.setdefault(w, len(vocabulary)) for w in words], dtype=np.uint64
-            )
-            if words:
-                self.by_words.setdefault(ids.astype(np.uint32).tobytes(), []).append(len(self.keys))
-            hashes.append(np.unique(_run_hashes(ids)))
-            self.counts.append(len(hashes[-1]))
+            ids = [vocabulary.setdefault(w, len(vocabulary)) for w in statement_words(text)]
+            if ids:
+                digest = hashlib.blake2b(array("q", ids).tobytes(), digest_size=16).digest()
+                self.by_words.setdefault(digest, []).append(len(self.keys))
             self.keys.append(key)
-        flat = np.concatenate([np.empty(0, np.uint64), *hashes])
-        owners = np.repeat(np.arange(len(self.keys)), self.counts)
-        order = np.argsort(flat, kind="stable")
-        self.hashes: _Hashes = flat[order]
-        self.owners: _Ints = owners[order]
+            batch.append(ids)
+            size += len(ids)
+            if size > _BATCH_WORDS:
+                _add_runs(batch, len(self.keys) - len(batch), hashes, owners)
+                batch, size = [], 0
+        _add_runs(batch, len(self.keys) - len(batch), hashes, owners)
+        flat, whose = np.concatenate(hashes), np.concatenate(owners)
+        order = np.argsort(flat, kind="stable")  # owners stay in their order
+        flat, whose = flat[order], whose[order]
+        first = np.ones(len(flat), bool)
+        first[1:] = (flat[1:] != flat[:-1]) | (whose[1:] != whose[:-1])
+        self.hashes: _Hashes = flat[first]
+        self.owners: _Ints = whose[first]
+        self.counts: list[int] = np.bincount(self.owners, minlength=len(self.keys)).tolist()
 
 
-def _run_hashes(ids: _Hashes) -> _Hashes:
-    """Returns a hash of each run of 13 words. uint64 [words - 12]."""
-    if len(ids) < NGRAM:
-        return np.empty(0, np.uint64)
-    mixed = _mixed(ids)
-    runs = np.zeros(len(ids) - NGRAM + 1, np.uint64)
+def _add_runs(
+    batch: list[list[int]], start: int, hashes: list[_Hashes], owners: list[_Ints]
+) -> None:
+    """Adds a hash of each run of 13 words, and its statement; the first of these is `start`."""
+    lengths = [len(ids) for ids in batch]
+    whose = np.repeat(np.arange(start, start + len(batch)), lengths)
+    if len(whose) < NGRAM:
+        return
+    mixed = _mixed(np.fromiter(itertools.chain.from_iterable(batch), np.uint64, len(whose)))
+    count = len(whose) - NGRAM + 1
+    runs = np.zeros(count, np.uint64)
     for at in range(NGRAM):
-        runs = _mixed(runs + mixed[at : at + len(runs)])
-    return runs
+        runs = _mixed(runs + mixed[at : at + count])
+    inside = whose[:count] == whose[NGRAM - 1 :]  # not over the end of a statement
+    hashes.append(runs[inside])
+    owners.append(whose[:count][inside])
 
 
 def _mixed(values: _Hashes) -> _Hashes:

@@ -161,16 +161,18 @@ class _Examination:
         self._missing = 0
         self._take(None)
 
-    def answer(self, at: int, verdict: Verdict) -> None:
-        """Takes a verdict; with the last one the examination goes on.
+    def answer(self, at: int, verdict: Verdict) -> bool:
+        """Takes a verdict; returns True where it was the last one, and the examination went on.
 
         Raises:
           NotJudgedError: the sandbox failed.
         """
         self._verdicts[at] = verdict
         self._missing -= 1
-        if self._missing == 0:
-            self._take([v for v in self._verdicts if v is not None])
+        if self._missing:
+            return False
+        self._take([v for v in self._verdicts if v is not None])
+        return True
 
     def _take(self, verdicts: list[Verdict] | None) -> None:
         try:
@@ -289,11 +291,11 @@ class _Run:
         if verdict.status is Status.INTERNAL_ERROR and attempt < _TRIES:
             return self._fly(examination, at, judgement, attempt + 1)
         try:
-            examination.answer(at, verdict)
+            went_on = examination.answer(at, verdict)
         except NotJudgedError as error:
             self.not_judged.append(f"{examination.problem.uid}: {error}")
             return None
-        if examination.asked:
+        if went_on and examination.asked:
             # First come, first served: few problems at a time, and their rows soon in the journal.
             self._active.appendleft(examination)
         return examination.row

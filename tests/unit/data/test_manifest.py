@@ -4,7 +4,7 @@ import json
 import warnings
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coding_envs.data import Manifest, ManifestRow, ProblemSet, apply_manifest, load_problems
@@ -54,6 +54,7 @@ rows = st.builds(
 
 
 @given(rows)
+@settings(deadline=None, max_examples=40)
 def test_a_row_comes_back_from_both_formats(tmp_path_factory, one):
     manifest = Manifest((one, row(B, "dropped", reasons=("no_tests",))))
     folder = tmp_path_factory.mktemp("m")
