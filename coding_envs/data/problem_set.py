@@ -211,13 +211,17 @@ class ProblemSet(Sequence[Problem]):
         return self._problems[index(at)]  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Problem]:
-        if not isinstance(self._problems, LazyProblems):
-            yield from self._problems
-            return
-        for problem in self._problems.each():
+        for _, problem in self.each():
             if isinstance(problem, DatasetRowError):
                 raise problem
             yield problem
+
+    def each(self) -> Iterator[tuple[str, Problem | DatasetRowError]]:
+        """Yields each problem's key, and the problem or why its row is broken."""
+        made: Iterable[Problem | DatasetRowError] = (
+            self._problems.each() if isinstance(self._problems, LazyProblems) else self._problems
+        )
+        return zip(self._places, made, strict=True)
 
     def usable(self, bad: list[DatasetRowError] | None = None) -> Iterator[Problem]:
         """Yields every problem but those whose rows turn out to be broken.
@@ -225,10 +229,7 @@ class ProblemSet(Sequence[Problem]):
         Args:
           bad: takes the errors of these.
         """
-        if not isinstance(self._problems, LazyProblems):
-            yield from self._problems
-            return
-        for problem in self._problems.each():
+        for _, problem in self.each():
             if isinstance(problem, DatasetRowError):
                 if bad is not None:
                     bad.append(problem)
@@ -311,7 +312,7 @@ class ProblemSet(Sequence[Problem]):
             return self
         good: list[int] = []
         bad: list[DatasetRowError] = []
-        for at, problem in enumerate(self._problems.each()):
+        for at, (_, problem) in enumerate(self.each()):
             if isinstance(problem, DatasetRowError):
                 bad.append(problem)
             else:

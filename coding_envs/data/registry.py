@@ -279,19 +279,23 @@ _PLAIN = DatasetSpec(
 )
 
 
-def _bundled(name: str, description: str) -> DatasetSpec:
+def _bundled(name: str, description: str, counts: Mapping[str, int]) -> DatasetSpec:
     return DatasetSpec(
         name=name,
         description=description,
         loader=functools.partial(bundled.problem_from_files, name=name),
         splits=bundled.BUNDLED_SPLITS,
         load_split=functools.partial(bundled.load_split, name),
+        expected_rows={("default", split): rows for split, rows in counts.items()},
         styles=("call", "stdio"),
         license="MIT",
     )
 
 
-register_dataset(_bundled("starter", "bundled: one short expression or a few statements each"))
-register_dataset(_bundled("basic", "bundled: small functions and stdin/stdout programs"))
+for _name, _text, _train, _test in (
+    ("starter", "bundled: one short expression or a few statements each", 590, 158),
+    ("basic", "bundled: small functions and stdin/stdout programs", 52, 17),
+):
+    register_dataset(_bundled(_name, _text, {"train": _train, "test": _test}))
 for _spec in layouts.SPECS:
     register_dataset(_spec)
