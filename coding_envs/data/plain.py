@@ -301,13 +301,13 @@ def _day(columns: Row, value: Any) -> str:
 def _column_at_fault(data: Mapping[str, Any], error: Exception) -> str:
     """Returns the column that made the error, or ""."""
     name = str(error).split(" ", 1)[0]  # a value's message begins with the name of its field
-    if name in COLUMNS and name not in TESTS:
+    if name in COLUMNS and name not in JSON_COLUMNS:
         return name
-    for name in TESTS:
+    for name in JSON_COLUMNS:
         if name in data:
             alone = {"dataset": "-", "key": "-", "prompt": "", "entry_point": "f"}
             try:
-                Problem.from_json({**alone, "interactor": {"source": ""}, name: data[name]})
+                Problem.from_json({**alone, "interactor": {"source": ""}} | {name: data[name]})
             except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
                 return name
     return ""
