@@ -620,7 +620,7 @@ class Problem:
         return self.public_tests + self.hidden_tests
 
     def fingerprint(self) -> str:
-        """Returns a digest of all that decides a verdict: tests, limits, comparison, ..."""
+        """Returns a digest of all that decides a verdict, and of the dataset's revision."""
         known: str | None = self.__dict__.get("_fingerprint")
         if known is not None:
             return known
@@ -634,6 +634,8 @@ class Problem:
             # Code tests take their helpers and recorded calls from the first solution.
             "oracle": self.solutions[:1] if any(t.kind == "code" for t in self.tests) else (),
         }
+        if self.revision:  # so that a verdict says which state of the dataset it is of
+            parts["revision"] = self.revision
         for name in ("checker", "interactor"):
             program: JudgeProgram | None = getattr(self, name)
             if program is not None:

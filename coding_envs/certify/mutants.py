@@ -23,11 +23,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import marshal
 import random
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from ..data.rows import parse_python
 
@@ -140,8 +140,7 @@ def _code_digest(program: str) -> bytes | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             code = compile(program, "", "exec", dont_inherit=True, optimize=0)
-        # Version 2 of the format: later ones depend on who else refers to a value.
-        return hashlib.blake2b(marshal.dumps(_plain(code), 2), digest_size=16).digest()
+        return hashlib.blake2b(repr(_plain(code)).encode(), digest_size=16).digest()
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return None
 
@@ -234,13 +233,13 @@ def _set(node: ast.AST, name: str, value: object) -> _Change:
     return change
 
 
-def _put(items: list[ast.AST] | list[ast.cmpop], at: int, value: ast.AST) -> _Change:
+def _put(items: list[Any], at: int, value: ast.AST) -> _Change:
     def change() -> Callable[[], None]:
         before = items[at]
-        items[at] = value  # type: ignore[call-overload]
+        items[at] = value
 
         def take_back() -> None:
-            items[at] = before  # type: ignore[call-overload]
+            items[at] = before
 
         return take_back
 
@@ -249,10 +248,10 @@ def _put(items: list[ast.AST] | list[ast.cmpop], at: int, value: ast.AST) -> _Ch
 
 def _swap(node: ast.If | ast.IfExp) -> _Change:
     def change() -> Callable[[], None]:
-        node.body, node.orelse = node.orelse, node.body  # type: ignore[assignment]
+        node.body, node.orelse = node.orelse, node.body
 
         def take_back() -> None:
-            node.body, node.orelse = node.orelse, node.body  # type: ignore[assignment]
+            node.body, node.orelse = node.orelse, node.body
 
         return take_back
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..data.hub import BadRow, rows_from_files
+from ..data import BadRow, rows_from_files
 from ..errors import DatasetError
 
 __all__ = ["KEY_COLUMNS", "STATEMENT_COLUMNS", "read_statements"]

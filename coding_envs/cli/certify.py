@@ -18,7 +18,7 @@ from ..certify import (
 )
 from ..data import ProblemSet, dataset_names, load_problems
 from ..data.manifest import ManifestRow
-from ..errors import InvalidValueError, UnknownNameError
+from ..errors import InvalidValueError
 from ..judge import Judge
 from .commands import load_asked
 from .terminal import Progress, say, say_json
@@ -43,8 +43,6 @@ def run_certify(options: argparse.Namespace) -> int:
         require_reference=options.require_reference,
     )
     problems = load_asked(options, options.dataset)
-    if options.limit is not None:
-        problems = problems[: options.limit]
     folder = options.out or Path(f"certified-{problems.name}-{problems.config}-{problems.split}")
     with Judge(workers=options.workers) as judge, Progress(len(problems), "kept") as progress:
 
@@ -119,8 +117,7 @@ def _statements(what: str) -> ProblemSet | Mapping[str, str]:
         return read_statements(what)
     name, *parts = what.split("/")
     if name not in dataset_names():
-        known = dataset_names()
-        raise UnknownNameError("dataset or file", what, known, "see coding-envs list")
+        return load_problems(what)  # of the hub, or a folder; or says what there is
     if len(parts) > 2:
         raise InvalidValueError(
             f"a set must be NAME, NAME/SPLIT or NAME/CONFIG/SPLIT, got {what!r}"

@@ -23,11 +23,17 @@ TRAINER_COMMANDS = {
     "plot": "draw trainings from their logs",
 }
 COMMANDS = (
-    *("list", "show", "grade", "eval", "certify", "overlap", "conformance", "doctor"),
+    *("list", "show", "grade", "eval", "certify", "overlap", "convert", "conformance", "doctor"),
     *TRAINER_COMMANDS,
 )
 
 _CODES = "exit code: 0 fine, 1 the work failed, 2 the call was wrong, 130 interrupted"
+
+_DATASET = """DATASET is a registered name, a dataset's path on the Hugging Face hub, or a file or folder
+in the plain layout. A condition of --where is one of
+  difficulty=easy,medium   source=NAME   language=python   style=stdio   key=A,B
+  tags=dp                  rating=1200..1600
+  released_after=2024-08-01   released_before=2025-01-01   (without the day itself)"""
 
 _PROBLEM = """PROBLEM is DATASET/CONFIG/SPLIT/KEY, where CONFIG and SPLIT may be left out; or, with
 --dataset, only the key."""
@@ -66,6 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_eval(into)
     _add_certify(into)
     _add_overlap(into)
+    _add_convert(into)
     _add_conformance(into)
     _add_doctor(into)
     for name, text in TRAINER_COMMANDS.items():
@@ -91,10 +98,18 @@ def _add_list(into: _Commands) -> None:
     parser = _add(
         into,
         "list",
-        "list the datasets and the environments",
-        """  coding-envs list
-  coding-envs list --json""",
+        "list the datasets and the environments, or the problems of a dataset",
+        f"""  coding-envs list
+  coding-envs list --json
+  coding-envs list starter --where difficulty=easy --limit 20
+  coding-envs list my_problems.jsonl
+
+{_DATASET}""",
     )
+    parser.add_argument(
+        "dataset", nargs="?", metavar="DATASET", help="list the problems of this dataset"
+    )
+    _add_source(parser)
     _add_json(parser)
     parser.set_defaults(run=commands.run_list)
 
@@ -165,9 +180,6 @@ that could not be judged, by no fault of theirs, count neither way: then the exi
         "--k", type=_ks, default=(1,), metavar="K,K", help="the ks of pass@k (default: 1)"
     )
     parser.add_argument(
-        "--limit", type=_count, metavar="N", help="only the first N problems (default: all)"
-    )
-    parser.add_argument(
         "--workers", type=_count, metavar="N", help="runs at one time (default: one per processor)"
     )
     parser.add_argument(
@@ -203,9 +215,6 @@ Exit code 0 means that every problem could be judged, whatever was found.""",
     )
     parser.add_argument("dataset", metavar="DATASET", help="a dataset's name; see coding-envs list")
     _add_source(parser)
-    parser.add_argument(
-        "--limit", type=_count, metavar="N", help="only the first N problems (default: all)"
-    )
     parser.add_argument(
         "--repeats", type=_count, default=3, metavar="N", help="runs of each reference (default: 3)"
     )
@@ -280,9 +289,10 @@ def _add_overlap(into: _Commands) -> None:
         """  coding-envs overlap starter/train starter/test
   coding-envs overlap mbpp/sanitized/test training.jsonl --min-share 0.2 --json
 
-A and B are each a dataset (NAME, NAME/SPLIT or NAME/CONFIG/SPLIT) or a file of rows (.jsonl, .json,
-.parquet) with a column such as prompt or question. Two statements match where they are equal but
-for case and punctuation, or share a run of 13 words that is no common phrase.""",
+A and B are each a dataset (NAME, NAME/SPLIT or NAME/CONFIG/SPLIT; or another of the hub) or a file
+of rows (.jsonl, .json, .parquet) with a column such as prompt or question. Two statements match
+where they are equal but for case and punctuation, or share a run of 13 words that is no common
+phrase.""",
     )
     parser.add_argument("a", metavar="A", help="a dataset, or a file of rows")
     parser.add_argument("b", metavar="B", help="another")
@@ -296,6 +306,26 @@ for case and punctuation, or share a run of 13 words that is no common phrase.""
     parser.add_argument("--out", type=Path, metavar="FILE", help="write all matches there, as JSON")
     _add_json(parser)
     parser.set_defaults(run=run_overlap)
+
+
+def _add_convert(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "convert",
+        "write a dataset in the plain layout, as JSON lines or Parquet",
+        f"""  coding-envs convert starter problems.jsonl
+  coding-envs convert humaneval he.parquet --data-files HumanEval.jsonl
+  coding-envs convert mbpp some.jsonl.gz --config sanitized --limit 20
+
+{_DATASET}""",
+    )
+    parser.add_argument("dataset", metavar="DATASET", help="what is written; see below")
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help="the file: .jsonl, .jsonl.gz or .parquet"
+    )
+    _add_source(parser)
+    _add_json(parser)
+    parser.set_defaults(run=commands.run_convert)
 
 
 def _add_conformance(into: _Commands) -> None:
@@ -370,6 +400,25 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="read the dataset from this file, or folder in the hub's layout, instead of the hub; "
         "may be given again",
+    )
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="DIR",
+        help="keep what a certification kept, as it repaired it (see coding-envs certify)",
+    )
+    parser.add_argument(
+        "--revision", metavar="R", help="the dataset's commit, tag or branch on the hub"
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        metavar="KEY=VALUE",
+        help="only problems that meet this condition, such as difficulty=easy,medium, tags=dp, "
+        "rating=1200..1600, released_after=2024-08-01; may be given again",
+    )
+    parser.add_argument(
+        "--limit", type=_count, metavar="N", help="only the first N problems (default: all)"
     )
 
 

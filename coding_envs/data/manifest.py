@@ -22,6 +22,7 @@ from typing import Any
 
 from ..errors import DatasetError, InvalidValueError
 from ..problem import Comparison, Limits, Problem
+from .head import Head
 from .problem_set import ProblemSet
 
 __all__ = [
@@ -106,6 +107,9 @@ class ManifestRow:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("repairs", "machine"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (ManifestRow.from_json, (self.to_json(),))  # a mapping proxy cannot be pickled
 
     def to_json(self) -> dict[str, Any]:
         """Returns the row as JSON data."""
@@ -295,7 +299,7 @@ def apply_manifest(
       problems: the set that was certified, or a part of it.
       manifest: a Manifest, its file, or the folder of a certification.
       strict: a problem that is not what was certified raises; else such problems are left out
-        with one warning for all.
+        with one warning for all. Those of a lazy set are found when they are used, and raise then.
 
     Raises:
       DatasetError: the manifest cannot be read or is of another set; or see `strict`.
@@ -308,31 +312,40 @@ def apply_manifest(
             f"the manifest is of {manifest.where}, the problems of {'/'.join(where)}; "
             f"{_REMEDY} {problems.name}"
         )
-    kept: list[Problem] = []
+    kept = problems.where(_Kept(manifest))
+    left_out = len(problems) - len(kept)
+    _logger.info("manifest of %s: %d problems, %d left out", manifest.where, len(kept), left_out)
+    if kept.is_lazy or strict:
+        return kept.map(manifest.amend)
     others: list[str] = []
-    for problem in problems:
-        if not manifest.keeps(problem.key):
-            continue
+    amended: list[Problem] = []
+    for problem in kept:
         try:
-            kept.append(manifest.amend(problem))
+            amended.append(manifest.amend(problem))
         except DatasetError as error:
-            if strict:
-                raise
             others.append(str(error))
     if others:
         warnings.warn(
             f"{len(others)} problems left out that are not what was certified, first: {others[0]}",
             stacklevel=2,
         )
-    left_out = len(problems) - len(kept)
-    _logger.info("manifest of %s: %d problems, %d left out", manifest.where, len(kept), left_out)
     return ProblemSet(
-        kept,
+        amended,
         name=problems.name,
         config=problems.config,
         split=problems.split,
         dropped=problems.dropped,
     )
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A condition on heads: the manifest keeps the problem."""
+
+    manifest: Manifest
+
+    def __call__(self, head: Head) -> bool:
+        return self.manifest.keeps(head.key)
 
 
 def apply_repairs(problem: Problem, repairs: Mapping[str, Any]) -> Problem:

@@ -297,6 +297,26 @@ def test_the_command_writes_reports(tmp_path, capsys):
     assert (machine["cores"], bool(machine["cpu"])) == (len(os.sched_getaffinity(0)), True)
 
 
+def test_the_command_overlap(tmp_path, capsys):
+    file = DATA / "mbpp_full.jsonl"
+    assert main(["overlap", str(file), str(file), "--json", "--out", str(tmp_path / "o.json")]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    data = json.loads(out)
+    assert (data["total_a"], data["matched_a"], data["share_b"]) == (8, 8, 1.0)
+    assert json.loads((tmp_path / "o.json").read_text()) == data
+    assert main(["overlap", "starter/test", "starter/test"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("starter/test: 158 of 158 statements match (100.0%)\n")
+    for wrong, says in (
+        ("starte", "no dataset named 'starte': did you mean 'starter'?"),
+        ("starter/a/b/c", "a set must be NAME, NAME/SPLIT or NAME/CONFIG/SPLIT"),
+        ("starter/tset", "did you mean 'test'"),
+    ):
+        assert main(["overlap", "starter", wrong]) == 2
+        assert says in capsys.readouterr().err
+
+
 def test_reports_of_a_dirty_set(tmp_path, done):
     paths = write_reports(done, tmp_path)
     assert Manifest.read(paths[0]) == done.manifest

@@ -1,6 +1,7 @@
 """Manifests: the same in both formats, applied as they say, and refused with one line."""
 
 import json
+import pickle
 import warnings
 
 import pytest
@@ -171,3 +172,41 @@ def test_bad_rows_are_refused():
         Manifest((row(A), row(made("b", split="test"))))
     data = row(A).to_json() | {"a_later_column": 1}
     assert ManifestRow.from_json(json.loads(json.dumps(data))) == row(A)
+
+
+def plain_file(path):
+    problems = load_problems("starter", split="test")[:5]
+    problems.to_jsonl(path)
+    return load_problems(path, split="test", check=False)
+
+
+def test_a_lazy_set_stays_lazy(tmp_path):
+    problems = plain_file(tmp_path / "p.jsonl")
+    assert problems.is_lazy
+    decisions = ["kept", "dropped", "repaired", "kept", "kept"]
+    repairs = {"limits": {"cpu_time_s": 7.0}}
+    rows = [
+        row(p, d, repairs=repairs if d == "repaired" else {})
+        for p, d in zip(problems, decisions, strict=True)
+    ]
+    Manifest(tuple(rows)).write(tmp_path)
+    options = {"split": "test", "check": False, "manifest": tmp_path}
+    left = load_problems(tmp_path / "p.jsonl", **options)
+    assert left.is_lazy
+    assert left.keys == tuple(problems.keys[at] for at in (0, 2, 3, 4))
+    for one in (left, pickle.loads(pickle.dumps(left))):
+        assert [p.limits.cpu_time_s == 7.0 for p in one] == [False, True, False, False]
+    two = load_problems(tmp_path / "p.jsonl", **options, limit=2)
+    assert two.keys == left.keys[:2]
+    with pytest.raises(InvalidValueError, match="manifest= needs a set, got streaming=True"):
+        load_problems(tmp_path / "p.jsonl", **options, streaming=True)
+
+
+def test_a_lazy_set_raises_at_another_problem_when_it_is_used(tmp_path):
+    problems = plain_file(tmp_path / "p.jsonl")
+    rows = [row(p) for p in problems]
+    rows[1] = row(problems[1].replace(prompt="other"))
+    left = apply_manifest(problems, Manifest(tuple(rows)))
+    assert left[0] == problems[0]
+    with pytest.raises(DatasetError, match="is not what was certified"):
+        left[1]
