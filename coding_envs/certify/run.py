@@ -101,13 +101,15 @@ def certify(
     }
     journal = None if folder is None else Journal(Path(folder), header)
     run = _Run(problems, judge, settings, {} if journal is None else journal.rows)
-    stamp = {"machine": machine, "judge_version": JUDGE_VERSION}
+    # Named for the set: a file may hold problems of several datasets.
+    names = {"dataset": problems.name, "config": problems.config, "split": problems.split}
+    stamp: dict[str, Any] = {**names, "machine": machine, "judge_version": JUDGE_VERSION}
     try:
         for row, is_new in run.rows():
             stamped = row
             if is_new:
                 now = datetime.now(UTC).isoformat(timespec="seconds")
-                stamped = replace(row, time=now, **stamp)  # type: ignore[arg-type]
+                stamped = replace(row, time=now, **stamp)
                 if journal is not None:
                     journal.add(stamped)
             run.done[stamped.key] = stamped

@@ -48,7 +48,8 @@ class ManifestRow:
     """What was decided on one problem, and on what grounds.
 
     Attributes:
-      dataset, config, split, key: the problem's names.
+      dataset, config, split: the set's names.
+      key: the problem's.
       fingerprint: `problem_digest` of the problem as it was before any repair.
       decision: "kept", "repaired" or "dropped".
       reasons: codes, such as "references_fail"; docs/certification.md lists them.

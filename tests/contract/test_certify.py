@@ -203,6 +203,17 @@ def test_the_samples_of_humaneval_and_mbpp_are_kept(judge):
         ]
 
 
+def test_a_file_with_problems_of_several_datasets(tmp_path, judge):
+    both = [evens("x"), evens("y", dataset="other")]
+    path = tmp_path / "mixed.jsonl"
+    ProblemSet(both, name="any").to_jsonl(path)
+    problems = load_problems(path)
+    done = certify(problems, judge, Settings(repeats=1, mutants=4), folder=tmp_path / "out")
+    write_reports(done, tmp_path / "out")
+    left = load_problems(path, manifest=tmp_path / "out")
+    assert [p.dataset for p in left] == ["dirty", "other"]
+
+
 def test_a_judge_with_a_cache_and_an_empty_set_are_refused(dirty, judge):
     with Judge(workers=1, cache="memory") as other, pytest.raises(InvalidValueError, match="cache"):
         certify(dirty, other)

@@ -27,6 +27,7 @@ def made(key, **changes):
 
 def row(problem, decision="kept", **more):
     names = {n: getattr(problem, n) for n in ("dataset", "config", "split", "key")}
+    names["dataset"] = more.pop("dataset", problem.dataset)
     return ManifestRow(**names, fingerprint=problem_digest(problem), decision=decision, **more)
 
 
@@ -186,7 +187,7 @@ def test_a_lazy_set_stays_lazy(tmp_path):
     decisions = ["kept", "dropped", "repaired", "kept", "kept"]
     repairs = {"limits": {"cpu_time_s": 7.0}}
     rows = [
-        row(p, d, repairs=repairs if d == "repaired" else {})
+        row(p, d, dataset="p", repairs=repairs if d == "repaired" else {})
         for p, d in zip(problems, decisions, strict=True)
     ]
     Manifest(tuple(rows)).write(tmp_path)
@@ -204,8 +205,8 @@ def test_a_lazy_set_stays_lazy(tmp_path):
 
 def test_a_lazy_set_raises_at_another_problem_when_it_is_used(tmp_path):
     problems = plain_file(tmp_path / "p.jsonl")
-    rows = [row(p) for p in problems]
-    rows[1] = row(problems[1].replace(prompt="other"))
+    rows = [row(p, dataset="p") for p in problems]
+    rows[1] = row(problems[1].replace(prompt="other"), dataset="p")
     left = apply_manifest(problems, Manifest(tuple(rows)))
     assert left[0] == problems[0]
     with pytest.raises(DatasetError, match="is not what was certified"):
