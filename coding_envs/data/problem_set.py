@@ -18,7 +18,9 @@ from .where import Where, where_predicate
 
 __all__ = ["LazyProblems", "ProblemRows", "ProblemSet"]
 
-_KEPT_BYTES = 32 << 20  # of rows whose problems are kept; a problem takes two or three times its row
+_KEPT_BYTES = (
+    32 << 20
+)  # of rows whose problems are kept; a problem takes two or three times its row
 
 
 class ProblemRows(Protocol):
@@ -119,8 +121,8 @@ class ProblemSet(Sequence[Problem]):
     """The problems of one split: a frozen sequence that says what it could not load.
 
     The problems of a large file are made when they are used, and few of them are held: do not keep
-    them all. Using one whose row turns out to be broken raises DatasetRowError; `usable` passes over
-    such rows, `checked` drops them for good. Sets can be pickled, for a process that is spawned too.
+    them all. Using one whose row turns out to be broken raises DatasetRowError; `usable` passes
+    over such rows, `checked` drops them for good. Sets can be pickled, for spawned processes too.
 
     Attributes:
       name: the dataset's name.
@@ -208,7 +210,7 @@ class ProblemSet(Sequence[Problem]):
     def __getitem__(self, at: int | slice) -> Problem | ProblemSet:
         if isinstance(at, slice):
             return self._take(range(len(self))[at])
-        return self._problems[index(at)]  # type: ignore[no-any-return]
+        return self._problems[index(at)]
 
     def __iter__(self) -> Iterator[Problem]:
         for _, problem in self.each():
@@ -389,9 +391,7 @@ class ProblemSet(Sequence[Problem]):
             return self._with(problems.take(places), bad)
         return self._with((problems[at] for at in places), bad)
 
-    def _with(
-        self, problems: Iterable[Problem], bad: Sequence[DatasetRowError] = ()
-    ) -> ProblemSet:
+    def _with(self, problems: Iterable[Problem], bad: Sequence[DatasetRowError] = ()) -> ProblemSet:
         return ProblemSet(
             problems,
             name=self.name,

@@ -99,9 +99,7 @@ def _key(data: dict[str, Any], keys: dict[str, str], problems: ProblemSet, where
     if key is None:
         kind = f"problem of {problems.name}/{problems.split}"
         dropped = f"; {problems.describe()}" if problems.dropped else ""
-        raise UnknownNameError(
-            kind, name, problems.keys, f"see 'task_id' at {where}{dropped}"
-        )
+        raise UnknownNameError(kind, name, problems.keys, f"see 'task_id' at {where}{dropped}")
     return key
 
 

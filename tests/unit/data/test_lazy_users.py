@@ -110,9 +110,7 @@ def test_an_evaluation_leaves_them_out_and_says_so(lazy, judge, tmp_path):
     assert len(report.dropped) == 3
     path = tmp_path / "samples.jsonl"
     names = ["k0", "some/default/train/k2"]
-    path.write_text(
-        "\n".join(json.dumps({"task_id": name, "solution": "x"}) for name in names)
-    )
+    path.write_text("\n".join(json.dumps({"task_id": name, "solution": "x"}) for name in names))
     samples = read_samples(path, lazy)
     assert samples == {"k0": ["x"], "k2": ["x"]}
     assert [r.key for r in evaluate(lazy, samples, judge).results] == ["k0"]

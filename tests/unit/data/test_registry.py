@@ -188,7 +188,9 @@ def test_conditions_and_limit():
     assert load_problems("basic", limit=0).keys == ()
     some = load_problems("humaneval", data_files=HUMANEVAL, where={"key": "HumanEval/2"}, limit=9)
     assert some.keys == ("HumanEval/2",)
-    with pytest.raises(InvalidValueError, match="limit must be an int >= 0, or None for all, got -1"):
+    with pytest.raises(
+        InvalidValueError, match="limit must be an int >= 0, or None for all, got -1"
+    ):
         load_problems("humaneval", data_files=HUMANEVAL, limit=-1)
     with pytest.raises(UnknownNameError, match="did you mean 'difficulty'"):
         load_problems("basic", where={"dificulty": "easy"})

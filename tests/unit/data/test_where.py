@@ -48,7 +48,11 @@ def test_conditions(where, keys):
 @pytest.mark.parametrize(
     ("where", "error", "says"),
     [
-        ({"tag": "dp"}, UnknownNameError, "no condition of where named 'tag': did you mean 'tags'?"),
+        (
+            {"tag": "dp"},
+            UnknownNameError,
+            "no condition of where named 'tag': did you mean 'tags'?",
+        ),
         ({"style": "stdin"}, UnknownNameError, "no style of tests named 'stdin'"),
         ({"difficulty": 3}, InvalidValueError, "where difficulty must be text or several texts"),
         ({"difficulty": []}, InvalidValueError, "text or several texts, got []"),
@@ -68,7 +72,9 @@ def test_a_mistake_is_named(where, error, says):
 
 def test_conditions_as_text():
     assert parse_where([]) is None
-    assert parse_where(["difficulty=easy, medium", "tags=dp", "tags=math", "rating=1200..1600"]) == {
+    assert parse_where(
+        ["difficulty=easy, medium", "tags=dp", "tags=math", "rating=1200..1600"]
+    ) == {
         "difficulty": ["easy", "medium"],
         "tags": ["dp", "math"],
         "rating": (1200.0, 1600.0),
