@@ -36,6 +36,7 @@ SIGMA = 1.6  # of the logarithm of a row's size: a few of 10,000 rows are a hund
 def problem_from_row(
     row: Any, *, config: str, split: str, row_number: int, revision: str
 ) -> Problem:
+    del row_number  # only the dataset's messages would need it
     tests = json.loads(row["input_output"])
     pairs = zip(tests["inputs"], tests["outputs"], strict=True)
     is_call = "fn_name" in tests
@@ -47,15 +48,14 @@ def problem_from_row(
         split,
         revision,
         entry_point=tests.get("fn_name", ""),
-        hidden_tests=tuple(
-            CallTest(tuple(a), b) if is_call else StdioTest(a, b) for a, b in pairs
-        ),
+        hidden_tests=tuple(CallTest(tuple(a), b) if is_call else StdioTest(a, b) for a, b in pairs),
         solutions=tuple(json.loads(row["solutions"])),
         difficulty=row["difficulty"],
     )
 
 
 def head_from_row(row: Any, *, config: str, split: str, row_number: int) -> Head:
+    del config, split, row_number
     style = "call" if '"fn_name"' in row.get("input_output", "") else "stdio"
     return Head(str(row["problem_id"]), difficulty=row["difficulty"], style=style)
 

@@ -29,8 +29,8 @@ COMMANDS = (
 
 _CODES = "exit code: 0 fine, 1 the work failed, 2 the call was wrong, 130 interrupted"
 
-_DATASET = """DATASET is a registered name, a dataset's path on the Hugging Face hub, or a file or folder
-in the plain layout. A condition of --where is one of
+_DATASET = """DATASET is a registered name, a dataset's path on the Hugging Face hub, or a file or
+folder in the plain layout. A condition of --where is one of
   difficulty=easy,medium   source=NAME   language=python   style=stdio   key=A,B
   tags=dp                  rating=1200..1600
   released_after=2024-08-01   released_before=2025-01-01   (without the day itself)"""

@@ -85,18 +85,18 @@ def _here(spec: DatasetSpec) -> str:
 def heads_text(problems: ProblemSet) -> str:
     """Returns the problems of a set, a line each."""
     rows = [("PROBLEM", "DIFFICULTY", "RATING", "TESTS", "LANGUAGE", "RELEASED", "TAGS")]
-    for head in problems.heads():
-        rows.append(
-            (
-                head.key,
-                head.difficulty,
-                f"{head.rating:g}" if head.rating is not None else "",
-                head.style,
-                head.language,
-                head.release_date.isoformat() if head.release_date else "",
-                _cut(", ".join(head.tags)),
-            )
+    rows += [
+        (
+            head.key,
+            head.difficulty,
+            f"{head.rating:g}" if head.rating is not None else "",
+            head.style,
+            head.language,
+            head.release_date.isoformat() if head.release_date else "",
+            _cut(", ".join(head.tags)),
         )
+        for head in problems.heads()
+    ]
     return "\n".join([problems.describe(), *_table(rows)])
 
 

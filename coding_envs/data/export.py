@@ -25,7 +25,7 @@ def write_jsonl(problems: ProblemSet, path: Path) -> None:
     """Writes a JSON object per line; see `ProblemSet.to_jsonl`."""
     with _whole(path) as file:
         compressed = path.name.lower().endswith(".gz")
-        into: Any = gzip.GzipFile(fileobj=file, mode="wb", mtime=0) if compressed else file
+        into: Any = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if compressed else file
         for problem in problems:
             into.write(json.dumps(row_from_problem(problem)).encode() + b"\n")
         if compressed:

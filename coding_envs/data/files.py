@@ -1,7 +1,7 @@
 """Which local files hold a split.
 
-A folder is read as the hub lays one out: by the `configs` of its README.md where it has one, else by
-file names:
+A folder is read as the hub lays one out: by the `configs` of its README.md where it has one, else
+by file names:
 
     <config>/<split>-*.parquet   <config>/<split>/*.parquet   data/<split>-*.parquet
     <split>-*.parquet            <split>.jsonl                ...

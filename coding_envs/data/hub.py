@@ -2,8 +2,8 @@
 
 A dataset that the hub describes well is loaded by the package `datasets`. Where the repository
 still ships a script, which `datasets` refuses, or describes its files in a way of no use, the spec
-names the files (`DatasetSpec.hub_files`): they are fetched as they are into the hub's cache and read
-by `sources.py`. No script is ever run.
+names the files (`DatasetSpec.hub_files`): they are fetched as they are into the hub's cache and
+read by `sources.py`. No script is ever run.
 
 The commit is resolved first and asked for by its number, so that what is recorded is what was read.
 Without a network the newest commit in the cache is taken: its files are read from the cache's
@@ -77,18 +77,13 @@ def rows_from_hub(
                 snapshot = _from_snapshot(path, commit, config, split, files)
                 if snapshot is not None:
                     return HubRows(snapshot, commit)
+                if files or revision:
+                    raise DatasetError("the hub cannot be reached, and the cache does not have it")
             if files:
-                if not reached:
-                    raise DatasetError(f"the network cannot be reached, and {path} is not cached")
-                hub = importlib.import_module("huggingface_hub")
-                folder = hub.snapshot_download(
-                    path, repo_type="dataset", revision=commit, allow_patterns=list(files)
-                )
-                return HubRows(open_files(_matching(Path(folder), files)), commit)
+                folder = _fetched(path, commit, files)
+                return HubRows(open_files(_matching(folder, files)), commit)
             with any_int_length():
-                rows = datasets.load_dataset(
-                    path, config, split=split, revision=(commit or revision) if reached else None
-                )
+                rows = datasets.load_dataset(path, config, split=split, revision=commit or None)
             return HubRows(_Table(rows), commit or _prepared_commit(rows))
     except Exception as error:  # anything from a time-out to a changed layout of the dataset
         raise _unreadable(path, revision, files, error) from error
@@ -120,19 +115,31 @@ def stream_from_hub(
         with _quiet(datasets):
             if files:
                 kind = "parquet" if files[0].endswith(".parquet") else "json"
-                places = [f"hf://datasets/{path}@{commit}/{file}" for file in files]
+                root = f"hf://datasets/{path}@{commit}" if commit else path
+                places = [f"{root}/{file}" for file in files]
                 stream = datasets.load_dataset(
                     kind, data_files={split: places}, split=split, streaming=True
                 )
             else:
                 stream = datasets.load_dataset(
-                    path, config, split=split, revision=commit or revision, streaming=True
+                    path, config, split=split, revision=commit or None, streaming=True
                 )
         return _iterate(stream, path), commit
     except DatasetError:
         raise
     except Exception as error:
         raise _unreadable(path, revision, files, error) from error
+
+
+def _fetched(path: str, commit: str, files: Sequence[str]) -> Path:
+    """Returns the folder that holds files of a repository, as they are."""
+    if not commit:
+        return Path(path)  # a local folder
+    hub = importlib.import_module("huggingface_hub")
+    folder = hub.snapshot_download(
+        path, repo_type="dataset", revision=commit, allow_patterns=list(files)
+    )
+    return Path(folder)
 
 
 def _iterate(rows: Iterable[Any], path: str) -> Iterator[Any]:

@@ -1,8 +1,8 @@
 """The plain layout: a problem's own fields as columns, JSON text where a column is no plain value.
 
-`docs/datasets.md` describes it. Only `key`, `prompt` and tests must be there; what is left out takes
-the default of `Problem`. Tests may stand in one column `tests` (hidden ones), as JSON text or as
-objects, and a test's `kind` may be left out where its keys say it.
+`docs/datasets.md` describes it. Only `key`, `prompt` and tests must be there; what is left out
+takes the default of `Problem`. Tests may stand in one column `tests` (hidden ones), as JSON text or
+as objects, and a test's `kind` may be left out where its keys say it.
 
 UTF-8 holds no lone surrogates, and a column of numbers no int beyond 53 bits. A row that has such
 values has them once more in the column `exact`, as JSON text of {column: value}, which counts.
@@ -62,8 +62,11 @@ def problem_from_row(
 
     Args:
       row: the columns; those that are None count as left out.
-      config, split, revision, dataset: of a row that does not say its own.
+      config: of a row that does not say its own, as are split, revision and dataset.
+      split: the split's name.
       row_number: the row's number in the split, from 0.
+      revision: the dataset's revision, or "".
+      dataset: the dataset's name.
 
     Raises:
       DatasetRowError: a column is missing, unknown or malformed; names it.
@@ -74,15 +77,17 @@ def problem_from_row(
         if name not in data:
             raise columns.fault(name, "is missing")
     flags = data.get("flags", ())
+    hidden = "tests" if "tests" in columns.columns else "hidden_tests"
     if not any(data.get(name) for name in TESTS) and "no_tests" not in flags:
-        name = "tests" if "tests" in columns.columns else "hidden_tests"
-        raise columns.fault(name, 'must hold at least one test; or flag the row "no_tests"')
+        raise columns.fault(hidden, 'must hold at least one test; or flag the row "no_tests"')
     style = data.pop("style", "")
     identity = {"dataset": dataset, "config": config, "split": split, "revision": revision}
     try:
         problem = Problem.from_json({**identity, **data})
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise columns.fault(_column_at_fault(data, error), str(error)) from None
+        column = _column_at_fault(data, error)
+        column = hidden if column == "hidden_tests" else column
+        raise columns.fault(column, str(error)) from None
     if style and style != Head.of(problem).style:
         raise columns.fault(
             "style", f"must be that of the first test, {Head.of(problem).style!r}, got {style!r}"
@@ -192,17 +197,15 @@ def _data(columns: Row) -> dict[str, Any]:
             known = ", ".join((*COLUMNS, "tests"))
             raise columns.fault(str(name), f"is unknown, wanted {known}; put more data into 'row'")
     given.pop("exact", None)
-    if "tests" in given:
-        if given.get("hidden_tests"):
-            raise columns.fault("tests", "stands beside 'hidden_tests'; keep one of them")
-        given["hidden_tests"] = given.pop("tests")
+    if "tests" in given and given.pop("hidden_tests", None):
+        raise columns.fault("tests", "stands beside 'hidden_tests'; keep one of them")
     data: dict[str, Any] = {}
     for name, value in given.items():
-        if name in JSON_COLUMNS:
+        if name in JSON_COLUMNS or name == "tests":
             value = _json(columns, name, value)
             if value is None:
                 continue
-            if name in TESTS:
+            if name in TESTS or name == "tests":
                 value = list(_tests(columns, name, value))
         elif name in LIST_COLUMNS:
             value = list(_texts(columns, name, value))
@@ -214,7 +217,7 @@ def _data(columns: Row) -> dict[str, Any]:
             raise columns.fault(name, f"must be text, got {type(value).__name__}")
         elif name in ("dataset", "config", "split", "revision", "language") and not value:
             continue
-        data[name] = value
+        data["hidden_tests" if name == "tests" else name] = value
     return data
 
 

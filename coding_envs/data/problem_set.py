@@ -121,8 +121,8 @@ class ProblemSet(Sequence[Problem]):
     """The problems of one split: a frozen sequence that says what it could not load.
 
     The problems of a large file are made when they are used, and few of them are held: do not keep
-    them all. Using one whose row turns out to be broken raises DatasetRowError; `usable` passes over
-    such rows, `checked` drops them for good. Sets can be pickled, for a process that is spawned too.
+    them all. Using one whose row turns out to be broken raises DatasetRowError; `usable` passes
+    over such rows, `checked` drops them for good. Sets can be pickled, for spawned processes too.
 
     Attributes:
       name: the dataset's name.
@@ -210,7 +210,7 @@ class ProblemSet(Sequence[Problem]):
     def __getitem__(self, at: int | slice) -> Problem | ProblemSet:
         if isinstance(at, slice):
             return self._take(range(len(self))[at])
-        return self._problems[index(at)]  # type: ignore[no-any-return]
+        return self._problems[index(at)]
 
     def __iter__(self) -> Iterator[Problem]:
         for _, problem in self.each():

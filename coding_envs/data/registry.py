@@ -117,8 +117,8 @@ def load_problems(
 
     Args:
       name: a registered dataset (see `dataset_names`); or its path on the hub, such as
-        "openai/openai_humaneval"; or, in the plain layout (`docs/datasets.md`), a file or folder, or
-        any other dataset on the hub.
+        "openai/openai_humaneval"; or, in the plain layout (`docs/datasets.md`), a file or folder,
+        or any other dataset on the hub.
       config: its configuration, or None for its default.
       split: its split, or None for its default.
       revision: of the dataset on the hub: a commit, tag or branch; None for the spec's own, else

@@ -1,20 +1,22 @@
 """RowSource: the rows of files by their numbers, read when they are used.
 
-JSON lines are found by their offsets; a compressed file is unpacked once, in memory where it is small
-and else into the cache folder (`unpacked.py`); a large JSON array is read item by item. Parquet has
-a module of its own (`parquet.py`).
+JSON lines are found by their offsets; a compressed file is unpacked once, in memory where it is
+small and else into the cache folder (`unpacked.py`); a large JSON array is read item by item.
+Parquet has a module of its own (`parquet.py`).
 """
 
 from __future__ import annotations
 
 import bisect
 import gzip
+import io
 import itertools
 import json
 import mmap
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -65,7 +67,7 @@ class RowSource(Protocol):
         """Yields every row, in order: its columns, or a BadRow."""
 
     def heads(self, columns: Sequence[str]) -> Iterator[Any]:
-        """Yields of every row these columns, where it has them; or a BadRow. Others are not read."""
+        """Yields of every row these columns, where it has them, and maybe more; or a BadRow."""
 
     def row(self, number: int) -> Any:
         """Returns the row of that number, which `rows` or `heads` has yielded before."""
@@ -134,18 +136,13 @@ def _open_file(path: Path) -> RowSource:
         return _open_large_json(plain, path)
 
 
-class _faults_of:  # noqa: N801 - reads as the function that it would be
+@contextmanager
+def _faults_of(path: Path) -> Iterator[None]:
     """Turns what the system says of a file into a DatasetError that names it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, (OSError, EOFError, zlib.error)):
-            raise DatasetError(f"cannot read {self._path}: {line_of(error)}") from error
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"cannot read {path}: {line_of(error)}") from error
 
 
 def _open(path: Path) -> Any:
@@ -240,10 +237,11 @@ class _Chain(_Source):
     def _counted(self, parts: Iterable[Iterator[Any]]) -> Iterator[Any]:
         starts = [0]
         for rows in parts:
-            count = starts[-1]
-            for count, row in enumerate(rows, count + 1):
+            number = starts[-1]
+            for row in rows:
+                number += 1
                 yield row
-            starts.append(count)
+            starts.append(number)
             if len(starts) > len(self._starts):
                 self._starts = list(starts)
 
@@ -328,8 +326,6 @@ class LineSource(_Source):
     def _stream(self) -> Any:
         if self._text is None:
             return self._path.open("rb", buffering=_CHUNK)
-        import io
-
         return io.BytesIO(self._text)
 
 
@@ -410,10 +406,11 @@ def _open_large_json(plain: Path, path: Path) -> RowSource:
             raise DatasetError(
                 f"cannot read {path}: {line_of(error)}; write one JSON object per line, as .jsonl"
             ) from None
-        for item in items:
-            view = memoryview(item)
-            begin = np.frombuffer(view, np.uint8).ctypes.data - base
-            begins.append(begin)
-            ends.append(begin + len(view))
-        del items, item, view  # they hold on to the file's pages
+        while items:  # each holds on to the file's pages
+            value = np.frombuffer(memoryview(items.pop()), np.uint8)
+            begins.append(value.ctypes.data - base)
+            ends.append(begins[-1] + len(value))
+            del value
+    begins.reverse()
+    ends.reverse()
     return LineSource(plain, shown=path, places=(begins, ends))

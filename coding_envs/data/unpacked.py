@@ -1,7 +1,7 @@
 """A folder for what was unpacked once: rows of compressed files that are read at random.
 
-It is $CODING_ENVS_CACHE, else $XDG_CACHE_HOME/coding_envs, else ~/.cache/coding_envs; all of it may be
-deleted at any time.
+It is $CODING_ENVS_CACHE, else $XDG_CACHE_HOME/coding_envs, else ~/.cache/coding_envs; all of it may
+be deleted at any time.
 """
 
 from __future__ import annotations

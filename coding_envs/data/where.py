@@ -34,7 +34,7 @@ def where_predicate(where: Where | None) -> Callable[[Head], bool]:
       InvalidValueError: a condition's value is of the wrong kind; names it.
     """
     if where is None:
-        return lambda head: True
+        return _any_head
     if callable(where):
         predicate = where
         return lambda head: bool(predicate(head))
@@ -45,6 +45,10 @@ def where_predicate(where: Where | None) -> Callable[[Head], bool]:
         )
     tests = [_condition(key, value) for key, value in where.items()]
     return lambda head: all(test(head) for test in tests)
+
+
+def _any_head(_head: Head) -> bool:
+    return True
 
 
 def _condition(key: str, value: Any) -> Callable[[Head], bool]:

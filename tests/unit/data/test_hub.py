@@ -15,6 +15,7 @@ from coding_envs.data.hub import rows_from_hub
 from coding_envs.errors import DatasetError, UnknownNameError
 
 DATA = Path(__file__).parents[2] / "data"
+HUMANEVAL = DATA / "openai_humaneval.jsonl"
 ROWS = [{"a": 1, "b": "x\u2028y"}, {"a": 2, "b": ""}]
 
 
@@ -301,7 +302,7 @@ def test_the_digit_limit_comes_back_after_overlapping_readers():
     assert sys.get_int_max_str_digits() == limit
 
 
-# --- the hub's own cache, without a network ---------------------------------------------------------
+# --- the hub's own cache, without a network ------------------------------------------------------
 
 COMMIT = "7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544"
 
@@ -328,7 +329,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = {str(home)!r}
 from coding_envs.data import *
-{textwrap.dedent(code)}
+{code}
 """)
     assert done.stderr == ""
     return done.stdout.splitlines()
@@ -340,7 +341,7 @@ def parquet_bytes(tmp_path, rows):
 
 def test_offline_the_hubs_cache_is_read_and_its_commit_noted(tmp_path):
     pytest.importorskip("datasets")
-    rows = [json.loads(line) for line in (DATA / "openai_humaneval.jsonl").open()]
+    rows = [json.loads(line) for line in HUMANEVAL.read_text().splitlines()]
     card = b"---\nconfigs:\n- config_name: openai_humaneval\n  data_files:\n  - split: test\n"
     card += b"    path: openai_humaneval/test-*\n---\n"
     name = "openai_humaneval/test-00000-of-00001.parquet"
@@ -348,24 +349,25 @@ def test_offline_the_hubs_cache_is_read_and_its_commit_noted(tmp_path):
     cached_on_the_hub(tmp_path, "openai/openai_humaneval", files)
     lines = offline(
         tmp_path,
+        f"FILE = {str(HUMANEVAL)!r}\n"
         """
-        problems = load_problems("openai/openai_humaneval")
-        print(len(problems), problems.name, {p.revision for p in problems})
-        print(len(load_problems("humaneval", revision="main", streaming=True, limit=3).__iter__().__next__().tests))
-        print(cached_commits("openai/openai_humaneval"), cached_commits("no/thing"))
-        plain = load_problems("humaneval", data_files={"test": %r})
-        print(problems[0].fingerprint() == plain[0].fingerprint())
-        print(problems[0].replace(revision="") == plain[0])
-        try:
-            load_problems("humaneval", revision="v2")
-        except Exception as error:
-            print(error)
-        """
-        % str(DATA / "openai_humaneval.jsonl"),
+problems = load_problems("openai/openai_humaneval")
+print(len(problems), problems.name, {p.revision for p in problems})
+stream = load_problems("humaneval", revision="main", streaming=True, limit=3)
+print([problem.revision[:4] for problem in stream])
+print(cached_commits("openai/openai_humaneval"), cached_commits("no/thing"))
+plain = load_problems("humaneval", data_files={"test": FILE})
+print(problems[0].fingerprint() == plain[0].fingerprint())
+print(problems[0].replace(revision="") == plain[0])
+try:
+    load_problems("humaneval", revision="v2")
+except Exception as error:
+    print(error)
+""",
     )
     assert lines[:5] == [
         f"8 humaneval {{'{COMMIT}'}}",
-        "1",
+        "['7dce', '7dce', '7dce']",
         f"('{COMMIT}',) ()",
         "False",
         "True",

@@ -1,4 +1,4 @@
-"""The plain layout: what is exported comes back equal, and what is written by hand is understood."""
+"""The plain layout: what is exported comes back equal; what is written by hand is understood."""
 
 import json
 import os
@@ -30,7 +30,7 @@ pytest.importorskip("pyarrow")
 texts = st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates too
 numbers = st.floats(0.01, 1000, allow_nan=False)
 scalars = st.none() | st.booleans() | texts | st.floats(allow_nan=False) | st.binary(max_size=4)
-integers = st.integers() | st.integers(-(10**40), 10**40) | st.just(7**11000)
+integers = st.integers() | st.integers(-(10**40), 10**40) | st.just(7**4000)
 values = st.recursive(
     scalars | integers,
     lambda inner: (
@@ -165,7 +165,7 @@ def test_nothing_is_left_of_half_an_export(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-# --- written by hand --------------------------------------------------------------------------------
+# --- written by hand -----------------------------------------------------------------------------
 
 
 def write(tmp_path, *rows, name="mine.jsonl"):
@@ -232,7 +232,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
         ({"key": ""}, "key", "non-empty"),
         ({"key": 5}, "key", "must be text, got int"),
         ({"prompt": None}, "prompt", "is missing"),
-        ({"tests": None}, "hidden_tests", "at least one test; or flag the row"),
+        ({"tests": None}, "tests", "at least one test; or flag the row"),
         ({"tests": []}, "tests", "at least one test"),
         ({"tests": "  "}, "tests", "at least one test"),
         ({"tests": "[{"}, "tests", "must be JSON: Expecting"),
@@ -240,11 +240,11 @@ DEEP = "[" * 100_000 + "]" * 100_000
         ({"tests": 7}, "tests", "must be text or JSON, got int"),
         ({"tests": "{}"}, "tests", "must be a list of tests, got dict"),
         ({"tests": [3]}, "tests", "each test must be a JSON object, got int"),
-        ({"tests": [{"kind": "stdin"}]}, "hidden_tests", "kind must be stdio"),
-        ({"tests": [{"input": ""}]}, "hidden_tests", "kind must be stdio"),
-        ({"tests": [{"input": "", "output": 1}]}, "hidden_tests", "output must be text"),
-        ({"tests": [{"args": 1, "expected": 1}]}, "hidden_tests", "args must be a list"),
-        ({"tests": [{"args": [{"a": 1}], "expected": 1}]}, "hidden_tests", "tag"),
+        ({"tests": [{"kind": "stdin"}]}, "tests", "kind must be stdio"),
+        ({"tests": [{"input": ""}]}, "tests", "kind must be stdio"),
+        ({"tests": [{"input": "", "output": 1}]}, "tests", "output must be text"),
+        ({"tests": [{"args": 1, "expected": 1}]}, "tests", "args must be a list"),
+        ({"tests": [{"args": [{"a": 1}], "expected": 1}]}, "tests", "tag"),
         ({"tests": [{"args": [], "expected": 1}]}, "entry_point", "given for its tests"),
         ({"hidden_tests": [{"code": ""}]}, "tests", "stands beside 'hidden_tests'"),
         ({"entrypoint": "f"}, "entrypoint", "is unknown, wanted dataset, key, prompt"),
