@@ -22,6 +22,7 @@ from __future__ import annotations
 import collections
 import functools
 import hashlib
+import logging
 import queue
 import time
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import ProblemSet
-from .errors import EpisodeError, InvalidValueError, UnknownNameError
+from .errors import DatasetRowError, EpisodeError, InvalidValueError, UnknownNameError
 from .judge import Judge
 from .problem import Problem
 from .reward import Reward, pay
@@ -48,6 +49,8 @@ __all__ = [
     "submission",
     "whole_number",
 ]
+
+_logger = logging.getLogger("coding_envs.episodes")
 
 _VERDICTS = ("sync", "deferred")
 _DRAWS = 64  # problem numbers drawn at a time, per agent
@@ -85,8 +88,9 @@ class Episode(NamedTuple):
 class _Answer:
     """What was written for a problem, and what came of it. Equal answers share one of these.
 
+    It does not hold the problem, whose tests may be large, since many answers are remembered.
+
     Attributes:
-      problem: what was to be solved.
       completion: what was written.
       program: the whole program.
       future: its verdict, now or later.
@@ -95,12 +99,10 @@ class _Answer:
       failed: whether the judge did.
     """
 
-    __slots__ = ("completion", "failed", "future", "problem", "program", "reward", "verdict")
+    __slots__ = ("completion", "failed", "future", "program", "reward", "verdict")
 
-    def __init__(
-        self, problem: Problem, completion: str, program: str, future: Future[Verdict]
-    ) -> None:
-        self.problem, self.completion, self.program = problem, completion, program
+    def __init__(self, completion: str, program: str, future: Future[Verdict]) -> None:
+        self.completion, self.program = completion, program
         self.future = future
         self.verdict: Verdict | None = None
         self.reward = 0.0
@@ -111,6 +113,7 @@ class _Open(NamedTuple):
     """An episode that has ended and waits for its verdict."""
 
     agent: int
+    problem: Problem
     answer: _Answer
     length: int
     hinted: bool
@@ -181,7 +184,8 @@ class EpisodeCore:
     """Steps `num_agents` agents through episodes, in place, in the buffers that it is given.
 
     Args:
-      problems: what is drawn from, uniformly.
+      problems: what is drawn from, uniformly. Of a lazy set a problem's prompt is encoded when it
+        is first drawn; where its row turns out to be broken, another is drawn.
       judge: judges submissions; stays the caller's to close.
       tokenizer: what actions write and observations show.
       reward: verdict -> reward.
@@ -244,9 +248,18 @@ class EpisodeCore:
         self.prompt_tokens, self.program_tokens = int(prompt_tokens), int(program_tokens)
         self.statistics = Statistics()
         self.statistics.executions_before = judge.executions
-        self._prompts = encode_prompts(problems, tokenizer, prompt_tokens)
         self._hints = float(hints)
-        self._references, self._reference_lengths = self._encode_references()
+        self._prompts = np.zeros((len(problems), prompt_tokens), np.int32)
+        shape = (len(problems), program_tokens) if self._hints else (0, 0)
+        self._references = np.zeros(shape, np.int64)
+        self._reference_lengths = np.zeros(len(problems), np.int64)
+        self._encoded: NDArray[np.bool_] | None = None
+        self._broken: set[int] = set()
+        if problems.is_lazy:
+            self._encoded = np.zeros(len(problems), bool)
+        else:
+            for number, problem in enumerate(problems):
+                self._encode(number, problem)
         self._hinted = np.zeros(self.num_agents, bool)
         self._actions = np.zeros((self.num_agents, program_tokens), np.int32)
         self._lengths = np.zeros(self.num_agents, np.int64)
@@ -424,7 +437,8 @@ class EpisodeCore:
         for part in parts:
             data = part.encode("utf-8", "surrogatepass")
             digest.update(len(data).to_bytes(8, "big") + data)
-        digest.update(self._prompts.tobytes())
+        if self._encoded is None:  # else it would depend on what has been drawn
+            digest.update(self._prompts.tobytes())
         return digest.hexdigest()
 
     def state_dict(self) -> dict[str, Any]:
@@ -518,12 +532,11 @@ class EpisodeCore:
             whole_number("problem", problem, least=0, most=len(self.problems) - 1)
 
     def _begin(self, agents: NDArray[np.int64], problem: int | None = None) -> None:
-        for agent in agents[self._next[agents] == _DRAWS]:
-            self._drawn[agent] = self._draws[agent].integers(len(self.problems), size=_DRAWS)
-            self._next[agent] = 0
-        drawn = self._drawn[agents, self._next[agents]]
-        self._current[agents] = drawn if problem is None else problem
-        self._next[agents] += 1
+        self._draw(agents)
+        if problem is not None:
+            self._current[agents] = problem
+        if self._encoded is not None:
+            self._encode_drawn(agents, self._encoded, may_draw=problem is None)
         self._lengths[agents] = 0
         self.observations[agents, : self.prompt_tokens] = self._prompts[self._current[agents]]
         self.observations[agents, self.prompt_tokens :] = 0
@@ -532,6 +545,35 @@ class EpisodeCore:
         self._hinted[agents] = False
         if self._hints:
             self._give_hints(agents)
+
+    def _draw(self, agents: NDArray[np.int64]) -> None:
+        for agent in agents[self._next[agents] == _DRAWS]:
+            self._drawn[agent] = self._draws[agent].integers(len(self.problems), size=_DRAWS)
+            self._next[agent] = 0
+        self._current[agents] = self._drawn[agents, self._next[agents]]
+        self._next[agents] += 1
+
+    def _encode_drawn(
+        self, agents: NDArray[np.int64], encoded: NDArray[np.bool_], *, may_draw: bool
+    ) -> None:
+        """Encodes the problems that these agents have drawn; draws others for broken ones."""
+        for place in range(len(agents)):
+            agent = agents[place : place + 1]
+            while not encoded[number := int(self._current[agent[0]])]:
+                if number not in self._broken or not may_draw:
+                    try:
+                        self._encode(number, self.problems[number])
+                    except DatasetRowError as error:
+                        if not may_draw:
+                            raise
+                        _logger.warning("another problem is drawn: %s", error)
+                        self._broken.add(number)
+                    else:
+                        encoded[number] = True
+                        break
+                if len(self._broken) == len(self.problems):
+                    raise InvalidValueError("problems must hold one that can be used; all broke")
+                self._draw(agent)
 
     def _give_hints(self, agents: NDArray[np.int64]) -> None:
         """Writes, for some of these agents, the beginning of a reference solution."""
@@ -563,29 +605,24 @@ class EpisodeCore:
         rows = last + self.tokenizer.size * (self._depths > 0)
         np.take(self._grammar, rows, axis=0, out=self.action_masks, mode="clip")
 
-    def _encode_references(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Returns each problem's first solution as actions, and its length; 0 where there is none.
+    def _encode(self, number: int, problem: Problem) -> None:
+        """Notes a problem's prompt and, for hints, its first solution as actions.
 
         Only solutions that the tokenizer can write in less than the length limit are hinted at.
         """
-        actions = np.zeros((len(self.problems), self.program_tokens), np.int64)
-        lengths = np.zeros(len(self.problems), np.int64)
-        if not self._hints:
-            return actions, lengths
-        for number, problem in enumerate(self.problems):
-            for solution in problem.solutions[:1]:
-                if not solution.startswith(problem.starter_code):
-                    continue
-                try:
-                    written = self.tokenizer.encode_program(
-                        solution.removeprefix(problem.starter_code)
-                    )
-                except InvalidValueError:
-                    continue
-                if len(written) < self.program_tokens:
-                    actions[number, : len(written)] = written
-                    lengths[number] = len(written)
-        return actions, lengths
+        _write_prompt(self._prompts[number], problem, self.tokenizer)
+        if not self._hints or not problem.solutions:
+            return
+        solution = problem.solutions[0]
+        if not solution.startswith(problem.starter_code):
+            return
+        try:
+            written = self.tokenizer.encode_program(solution.removeprefix(problem.starter_code))
+        except InvalidValueError:
+            return
+        if len(written) < self.program_tokens:
+            self._references[number, : len(written)] = written
+            self._reference_lengths[number] = len(written)
 
     # --- judging ---------------------------------------------------------------------------------
 
@@ -597,11 +634,12 @@ class EpisodeCore:
         waiting = []
         for at, agent in enumerate(agents.tolist()):
             length = lengths[at]
-            answer = self._answer(numbers[at], rows[at, :length].tobytes())
-            waiting.append(_Open(agent, answer, length + submitted[at], hinted[at]))
+            problem = self.problems[numbers[at]]
+            answer = self._answer(numbers[at], problem, rows[at, :length].tobytes())
+            waiting.append(_Open(agent, problem, answer, length + submitted[at], hinted[at]))
         return waiting
 
-    def _answer(self, number: int, written: bytes) -> _Answer:
+    def _answer(self, number: int, problem: Problem, written: bytes) -> _Answer:
         """Returns the answer that consists of these actions, submitted.
 
         A policy that has learned something writes the same again and again: what is known of it is
@@ -610,14 +648,13 @@ class EpisodeCore:
         key = number, written
         known = self._answers.get(key) or self._older_answers.get(key)
         if known is None:
-            problem = self.problems[number]
             completion = self.tokenizer.decode_actions(np.frombuffer(written, np.int32).tolist())
             program = submission(problem, completion)
         elif self.judge.keeps_verdicts and not known.failed:
             return known
         else:
-            problem, completion, program = known.problem, known.completion, known.program
-        answer = _Answer(problem, completion, program, self.judge.submit(problem, program))
+            completion, program = known.completion, known.program
+        answer = _Answer(completion, program, self.judge.submit(problem, program))
         if len(self._answers) >= _REMEMBERED:
             self._answers, self._older_answers = {}, self._answers
         self._answers[key] = answer
@@ -637,7 +674,7 @@ class EpisodeCore:
             verdict = answer.verdict = replace(verdict, cached=True, runs=0, wall_time_s=0.0)
         episode = Episode(
             ended.agent,
-            answer.problem,
+            ended.problem,
             answer.program,
             answer.completion,
             verdict,
@@ -811,9 +848,13 @@ def encode_prompts(
     """
     prompts = np.zeros((len(problems), prompt_tokens), np.int32)
     for row, problem in zip(prompts, problems, strict=True):
-        shown = problem.prompt
-        if problem.starter_code not in shown:
-            shown = f"{shown}\n{problem.starter_code}"
-        ids = tokenizer.encode(shown)[:prompt_tokens]
-        row[: len(ids)] = ids
+        _write_prompt(row, problem, tokenizer)
     return prompts
+
+
+def _write_prompt(row: NDArray[np.int32], problem: Problem, tokenizer: Tokenizer) -> None:
+    shown = problem.prompt
+    if problem.starter_code not in shown:
+        shown = f"{shown}\n{problem.starter_code}"
+    ids = tokenizer.encode(shown)[: len(row)]
+    row[: len(ids)] = ids

@@ -677,7 +677,7 @@ class Problem:
         return self.public_tests + self.hidden_tests
 
     def fingerprint(self) -> str:
-        """Returns a digest of all that decides a verdict: tests, limits, comparison, ..."""
+        """Returns a digest of all that decides a verdict, and of the dataset's revision."""
         known: str | None = self.__dict__.get("_fingerprint")
         if known is not None:
             return known
@@ -694,6 +694,8 @@ class Problem:
         for name in ("prelude", "epilogue", "input_file", "output_file"):
             if getattr(self, name):
                 parts[name] = getattr(self, name)
+        if self.revision:  # so that a verdict says which state of the dataset it is of
+            parts["revision"] = self.revision
         for name in ("checker", "interactor"):
             program: JudgeProgram | None = getattr(self, name)
             if program is not None:

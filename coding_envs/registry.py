@@ -19,7 +19,22 @@ __all__ = ["environment_ids", "puffer_names", "register_dataset", "register_envi
 _DEFAULT_DATASET = "starter"
 _PUFFER_PREFIX = "coding_problem"
 # How a dataset's name is written in an environment's: others are put together from their words.
-_TITLES = {"humaneval": "HumanEval", "mbpp": "MBPP"}
+_TITLES = {
+    "humaneval": "HumanEval",
+    "humaneval_plus": "HumanEvalPlus",
+    "mbpp": "MBPP",
+    "mbpp_plus": "MBPPPlus",
+    "apps": "APPS",
+    "taco": "TACO",
+    "livecodebench": "LiveCodeBench",
+    "kodcode": "KodCode",
+    "leetcode": "LeetCode",
+    "bigcodebench": "BigCodeBench",
+    "bigcodebench_hard": "BigCodeBenchHard",
+    "synthetic_1": "SYNTHETIC1",
+    "deepcoder": "DeepCoder",
+    "multipl_e": "MultiPLE",
+}
 
 
 def _title(dataset: str) -> str:

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..data import ProblemSet, dataset_names, dataset_spec, load_problems
+from ..data import ProblemSet, dataset_names, dataset_spec, load_problems, parse_where
 from ..errors import CodingEnvsError, DatasetError, InvalidValueError, UnknownNameError
 from ..evaluation import evaluate, read_samples, reference_samples
 from ..judge import Judge
@@ -18,17 +18,53 @@ from ..registry import environment_ids
 from . import views
 from .terminal import Progress, say, say_json
 
-__all__ = ["run_doctor", "run_eval", "run_grade", "run_list", "run_show"]
+__all__ = [
+    "load_asked",
+    "narrowed",
+    "run_convert",
+    "run_doctor",
+    "run_eval",
+    "run_grade",
+    "run_list",
+    "run_show",
+]
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """Lists datasets and environments."""
+    """Lists datasets and environments, or a dataset's problems."""
+    if options.dataset is not None:
+        problems = load_asked(options, options.dataset)
+        if options.json:
+            say_json({"dataset": problems.name, **views.heads_json(problems)})
+        else:
+            say(views.heads_text(problems))
+        return 0
     specs = [dataset_spec(name) for name in dataset_names()]
     environments = environment_ids()
     if options.json:
         say_json({"datasets": [views.spec_json(s) for s in specs], "environments": environments})
     else:
         say(views.listing(specs, environments))
+    return 0
+
+
+def run_convert(options: argparse.Namespace) -> int:
+    """Writes a dataset in the plain layout; broken rows are left out, and said."""
+    name = options.out.name.lower()
+    if not name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
+        raise InvalidValueError(f"OUT must end in .jsonl, .jsonl.gz or .parquet, got {options.out}")
+    if not options.out.parent.is_dir():
+        raise InvalidValueError(f"OUT: no such folder: {options.out.parent}")
+    problems = load_asked(options, options.dataset).checked()
+    if name.endswith(".parquet"):
+        problems.to_parquet(options.out)
+    else:
+        problems.to_jsonl(options.out)
+    if options.json:
+        counts = {"problems": len(problems), "dropped": len(problems.dropped)}
+        say_json({"dataset": problems.name, **counts, "out": str(options.out)})
+    else:
+        say(f"{problems.describe()}; written to {options.out}")
     return 0
 
 
@@ -67,8 +103,9 @@ def run_eval(options: argparse.Namespace) -> int:
     kind = _kind_of_samples(options.samples)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)  # to fail before the work, not after it
-    problems = _problems(options, options.dataset)
-    kept = problems if options.limit is None else problems[: options.limit]
+    # Samples may be for problems that are not evaluated.
+    problems = load_asked(options, options.dataset, narrow=False)
+    kept = narrowed(problems, options)
     samples: Mapping[str, Sequence[str]]
     if kind == "reference":
         samples = reference_samples(kept)
@@ -141,16 +178,37 @@ def _require_path(option: str, path: str) -> None:
         raise InvalidValueError(f"{option}: no such file: {path}")
 
 
-def _problems(options: argparse.Namespace, dataset: str) -> ProblemSet:
+def load_asked(options: argparse.Namespace, dataset: str, *, narrow: bool = True) -> ProblemSet:
+    """Returns the problems that the options of `_add_source` ask for.
+
+    Args:
+      options: the parser's.
+      dataset: its name.
+      narrow: False leaves --where and --limit out; see `narrowed`.
+    """
+    where = parse_where(options.where or ())
     try:
         return load_problems(
-            dataset, config=options.config, split=options.split, data_files=options.data_files
+            dataset,
+            config=options.config,
+            split=options.split,
+            revision=options.revision,
+            data_files=options.data_files,
+            manifest=options.manifest,
+            where=where if narrow else None,
+            limit=options.limit if narrow else None,
         )
     except DatasetError as error:
         for path in options.data_files or ():
             if not Path(path).exists() and not any(c in path for c in "*?["):
                 raise InvalidValueError(f"--data-files: no such file or folder: {path}") from error
         raise
+
+
+def narrowed(problems: ProblemSet, options: argparse.Namespace) -> ProblemSet:
+    """Returns the problems that --where and --limit leave."""
+    kept = problems.where(parse_where(options.where or ()))
+    return kept if options.limit is None else kept[: options.limit]
 
 
 def _problem(options: argparse.Namespace) -> Problem:
@@ -173,4 +231,4 @@ def _problem(options: argparse.Namespace) -> Problem:
                     )
                 setattr(options, part, first)
                 name = rest
-    return _problems(options, dataset).by_key(name)
+    return load_asked(options, dataset).by_key(name)

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from ..errors import InvalidValueError
 from . import commands
+from .certify import run_certify, run_overlap
 from .conformance import run_conformance_command
 
 __all__ = ["COMMANDS", "TRAINER_COMMANDS", "make_parser"]
@@ -21,9 +22,18 @@ TRAINER_COMMANDS = {
     "profile": "say where each second of a training goes",
     "plot": "draw trainings from their logs",
 }
-COMMANDS = ("list", "show", "grade", "eval", "conformance", "doctor", *TRAINER_COMMANDS)
+COMMANDS = (
+    *("list", "show", "grade", "eval", "certify", "overlap", "convert", "conformance", "doctor"),
+    *TRAINER_COMMANDS,
+)
 
 _CODES = "exit code: 0 fine, 1 the work failed, 2 the call was wrong, 130 interrupted"
+
+_DATASET = """DATASET is a registered name, a dataset's path on the Hugging Face hub, or a file or
+folder in the plain layout. A condition of --where is one of
+  difficulty=easy,medium   source=NAME   language=python   style=stdio   key=A,B
+  tags=dp                  rating=1200..1600
+  released_after=2024-08-01   released_before=2025-01-01   (without the day itself)"""
 
 _PROBLEM = """PROBLEM is DATASET/CONFIG/SPLIT/KEY, where CONFIG and SPLIT may be left out; or, with
 --dataset, only the key."""
@@ -45,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
   coding-envs show starter/constant-n-1           a problem
   coding-envs grade starter/constant-n-1 mine.py  a verdict on a program
   coding-envs eval humaneval --samples s.jsonl    pass@k of a file of samples
+  coding-envs certify starter                     is a dataset fit to learn from?
   coding-envs conformance                         is the judge itself right?
   coding-envs train coding_problem                a policy that learns to write programs
 
@@ -59,6 +70,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_show(into)
     _add_grade(into)
     _add_eval(into)
+    _add_certify(into)
+    _add_overlap(into)
+    _add_convert(into)
     _add_conformance(into)
     _add_doctor(into)
     for name, text in TRAINER_COMMANDS.items():
@@ -84,10 +98,18 @@ def _add_list(into: _Commands) -> None:
     parser = _add(
         into,
         "list",
-        "list the datasets and the environments",
-        """  coding-envs list
-  coding-envs list --json""",
+        "list the datasets and the environments, or the problems of a dataset",
+        f"""  coding-envs list
+  coding-envs list --json
+  coding-envs list starter --where difficulty=easy --limit 20
+  coding-envs list my_problems.jsonl
+
+{_DATASET}""",
     )
+    parser.add_argument(
+        "dataset", nargs="?", metavar="DATASET", help="list the problems of this dataset"
+    )
+    _add_source(parser)
     _add_json(parser)
     parser.set_defaults(run=commands.run_list)
 
@@ -158,9 +180,6 @@ that could not be judged, by no fault of theirs, count neither way: then the exi
         "--k", type=_ks, default=(1,), metavar="K,K", help="the ks of pass@k (default: 1)"
     )
     parser.add_argument(
-        "--limit", type=_count, metavar="N", help="only the first N problems (default: all)"
-    )
-    parser.add_argument(
         "--workers", type=_count, metavar="N", help="runs at one time (default: one per processor)"
     )
     parser.add_argument(
@@ -178,6 +197,135 @@ that could not be judged, by no fault of theirs, count neither way: then the exi
     )
     _add_json(parser)
     parser.set_defaults(run=commands.run_eval)
+
+
+def _add_certify(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "certify",
+        "find what is wrong with a dataset on this machine, and write a manifest",
+        """  coding-envs certify starter --split test
+  coding-envs certify humaneval --data-files HumanEval.jsonl --out certified
+  coding-envs certify mbpp --config sanitized --repeats 5 --mutants 50 --json
+
+Runs every reference several times, then known-wrong programs and mutants of the references, and
+decides on each problem: kept, repaired or dropped. Writes a manifest, report.md and report.html;
+load_problems(..., manifest=DIR) applies it. A call that was interrupted goes on with the same call.
+Exit code 0 means that every problem could be judged, whatever was found.""",
+    )
+    parser.add_argument("dataset", metavar="DATASET", help="a dataset's name; see coding-envs list")
+    _add_source(parser)
+    parser.add_argument(
+        "--repeats", type=_count, default=3, metavar="N", help="runs of each reference (default: 3)"
+    )
+    parser.add_argument(
+        "--references",
+        type=_count,
+        metavar="N",
+        help="at most so many references per problem (default: all)",
+    )
+    parser.add_argument(
+        "--mutants",
+        type=_whole,
+        default=20,
+        metavar="N",
+        help="at most so many mutants per problem (default: 20)",
+    )
+    parser.add_argument(
+        "--inputs",
+        type=_whole,
+        default=10,
+        metavar="N",
+        help="at most so many made-up inputs per problem to compare references on (default: 10)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the choice of mutants and inputs (default: 0)",
+    )
+    parser.add_argument(
+        "--multiple",
+        type=_seconds,
+        default=3.0,
+        metavar="X",
+        help="a limit is X times the slowest accepted reference (default: 3)",
+    )
+    parser.add_argument(
+        "--floor", type=_seconds, default=2.0, metavar="S", help="... at least (default: 2 s)"
+    )
+    parser.add_argument(
+        "--ceiling", type=_seconds, default=30.0, metavar="S", help="... at most (default: 30 s)"
+    )
+    parser.add_argument(
+        "--limits",
+        choices=("raise", "calibrated"),
+        default="raise",
+        help="raise only limits that are too short (default), or set all as calibrated",
+    )
+    parser.add_argument(
+        "--require-reference", action="store_true", help="drop problems without a reference"
+    )
+    parser.add_argument(
+        "--workers", type=_count, metavar="N", help="runs at one time (default: one per processor)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where manifest, reports and what is done so far are kept "
+        "(default: certified-DATASET-CONFIG-SPLIT)",
+    )
+    _add_json(parser)
+    parser.set_defaults(run=run_certify)
+
+
+def _add_overlap(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "overlap",
+        "find the statements that two sets have in common",
+        """  coding-envs overlap starter/train starter/test
+  coding-envs overlap mbpp/sanitized/test training.jsonl --min-share 0.2 --json
+
+A and B are each a dataset (NAME, NAME/SPLIT or NAME/CONFIG/SPLIT; or another of the hub) or a file
+of rows (.jsonl, .json, .parquet) with a column such as prompt or question. Two statements match
+where they are equal but for case and punctuation, or share a run of 13 words that is no common
+phrase.""",
+    )
+    parser.add_argument("a", metavar="A", help="a dataset, or a file of rows")
+    parser.add_argument("b", metavar="B", help="another")
+    parser.add_argument(
+        "--min-share",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="leave out pairs that share less of their runs of words, 0 to 1 (default: 0)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write all matches there, as JSON")
+    _add_json(parser)
+    parser.set_defaults(run=run_overlap)
+
+
+def _add_convert(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "convert",
+        "write a dataset in the plain layout, as JSON lines or Parquet",
+        f"""  coding-envs convert starter problems.jsonl
+  coding-envs convert humaneval he.parquet --data-files HumanEval.jsonl
+  coding-envs convert mbpp some.jsonl.gz --config sanitized --limit 20
+
+{_DATASET}""",
+    )
+    parser.add_argument("dataset", metavar="DATASET", help="what is written; see below")
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help="the file: .jsonl, .jsonl.gz or .parquet"
+    )
+    _add_source(parser)
+    _add_json(parser)
+    parser.set_defaults(run=commands.run_convert)
 
 
 def _add_conformance(into: _Commands) -> None:
@@ -253,6 +401,25 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         help="read the dataset from this file, or folder in the hub's layout, instead of the hub; "
         "may be given again",
     )
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="DIR",
+        help="keep what a certification kept, as it repaired it (see coding-envs certify)",
+    )
+    parser.add_argument(
+        "--revision", metavar="R", help="the dataset's commit, tag or branch on the hub"
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        metavar="KEY=VALUE",
+        help="only problems that meet this condition, such as difficulty=easy,medium, tags=dp, "
+        "rating=1200..1600, released_after=2024-08-01; may be given again",
+    )
+    parser.add_argument(
+        "--limit", type=_count, metavar="N", help="only the first N problems (default: all)"
+    )
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -263,6 +430,10 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an int >= 1, got {text!r}")
     return int(text)
+
+
+def _whole(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 def _seconds(text: str) -> float:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from ..data import DatasetSpec
-from ..problem import CallTest, CodeTest, Problem, StdioTest, Test
+from ..data import DatasetSpec, ProblemSet, cached_commits
+from ..problem import CallTest, InteractiveTest, Problem, StdioTest, Test
 from ..verdict import Status, Verdict
 
-__all__ = ["checks_text", "listing", "problem_text", "spec_json", "verdict_text"]
+__all__ = [
+    "checks_text",
+    "heads_json",
+    "heads_text",
+    "listing",
+    "problem_text",
+    "spec_json",
+    "verdict_text",
+]
 
+_MAX_NAMES = 4
 _MAX_TESTS = 8
 _MAX_CHARS = 400
 
@@ -26,17 +36,34 @@ def spec_json(spec: DatasetSpec) -> dict[str, Any]:
         "splits": list(spec.splits),
         "default_split": spec.default_split,
         "hub_path": spec.hub_path,
+        "rows": spec.expected_rows.get((spec.default_config, spec.default_split)),
+        "styles": list(spec.styles),
         "license": spec.license,
+        "here": _here(spec),
     }
 
 
 def listing(specs: Sequence[DatasetSpec], environments: Sequence[str]) -> str:
-    """Returns the list of datasets and environments; defaults come first and have a star."""
-    rows = [("DATASET", "CONFIGS", "SPLITS", "DESCRIPTION")]
+    """Returns the list of datasets and environments.
+
+    ROWS are those of the default configuration and split, as last seen; HERE says whether the
+    dataset can be read without a network.
+    """
+    rows = [("DATASET", "ROWS", "TESTS", "LICENSE", "HERE", "CONFIGS", "SPLITS", "DESCRIPTION")]
     for spec in specs:
-        configs = _starred(spec.configs, spec.default_config)
-        splits = _starred(spec.splits, spec.default_split)
-        rows.append((spec.name, configs, splits, spec.description))
+        count = spec.expected_rows.get((spec.default_config, spec.default_split))
+        rows.append(
+            (
+                spec.name,
+                f"{count:,}" if count is not None else "",
+                ", ".join(spec.styles),
+                spec.license,
+                _here(spec),
+                _starred(spec.configs, spec.default_config),
+                _starred(spec.splits, spec.default_split),
+                spec.description,
+            )
+        )
     lines = ["Datasets (* the default)", *_table(rows), "", "Environments"]
     return "\n".join(lines + [f"  {name}" for name in environments])
 
@@ -44,7 +71,46 @@ def listing(specs: Sequence[DatasetSpec], environments: Sequence[str]) -> str:
 def _starred(names: Sequence[str], default: str) -> str:
     if len(names) == 1:
         return names[0]
-    return ", ".join(f"{name}*" if name == default else name for name in names)
+    shown = [default, *(name for name in names if name != default)][:_MAX_NAMES]
+    more = [f"{len(names) - len(shown)} more"] * (len(names) > len(shown))
+    return ", ".join([f"{shown[0]}*", *shown[1:], *more])
+
+
+def _here(spec: DatasetSpec) -> str:
+    if spec.load_split is not None:
+        return "bundled"
+    return "cached" if spec.hub_path and cached_commits(spec.hub_path) else ""
+
+
+def heads_text(problems: ProblemSet) -> str:
+    """Returns the problems of a set, a line each."""
+    rows = [("PROBLEM", "DIFFICULTY", "RATING", "TESTS", "LANGUAGE", "RELEASED", "TAGS")]
+    rows += [
+        (
+            head.key,
+            head.difficulty,
+            f"{head.rating:g}" if head.rating is not None else "",
+            head.style,
+            head.language,
+            head.release_date.isoformat() if head.release_date else "",
+            _cut(", ".join(head.tags)),
+        )
+        for head in problems.heads()
+    ]
+    return "\n".join([problems.describe(), *_table(rows)])
+
+
+def heads_json(problems: ProblemSet) -> dict[str, Any]:
+    """Returns the problems of a set as JSON data."""
+    rows = [asdict(head) for head in problems.heads()]
+    for row in rows:
+        row["release_date"] = row["release_date"] and row["release_date"].isoformat()
+    return {
+        "config": problems.config,
+        "split": problems.split,
+        "problems": rows,
+        "dropped": [str(error) for error in problems.dropped],
+    }
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -106,7 +172,8 @@ def _test(problem: Problem, test: Test) -> str:
             f"{name + ':':<8}" + _cut(text.rstrip("\n")).replace("\n", "\n        ")
             for name, text in texts
         )
-    assert isinstance(test, CodeTest)
+    if isinstance(test, InteractiveTest):
+        return "input:  " + _cut(test.input.rstrip("\n")).replace("\n", "\n        ")
     return _cut(test.code.strip())
 
 

@@ -1,4 +1,7 @@
-"""The bundled problem set, read without network and without the `datasets` package."""
+"""The bundled problem set, read without network and without the `datasets` package.
+
+Its rows are those of the plain layout (`plain.py`) with fewer columns, all of which must be there.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
+from ..errors import DatasetError, DatasetRowError, UnknownNameError
 from ..problem import Problem
+from . import plain
 from .problem_set import ProblemSet
 
 __all__ = ["BUNDLED_CONFIGS", "BUNDLED_SPLITS", "load_bundled", "problem_from_row"]
@@ -82,35 +86,29 @@ def problem_from_row(
     for column in columns:
         if column not in row:
             raise fail(column, "is missing")
+        if row[column] is None:
+            kind = "a list of texts" if column in _TEXT_LISTS else "text"
+            raise fail(column, f"must be {kind}, got NoneType")
     for column in row:
         if column not in columns:
             raise fail(str(column), f"is unknown, wanted {', '.join(columns)}")
-    for column in (*_TEXTS, *_TESTS):
-        if not isinstance(row[column], str):
-            raise fail(column, f"must be text, got {type(row[column]).__name__}")
-    for column in _TEXT_LISTS:
-        value = row[column]
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise fail(column, f"must be a list of texts, got {type(value).__name__}")
-    identity = {"dataset": config, "config": "default", "split": split}
-    data: dict[str, Any] = {column: row[column] for column in (*_TEXTS, *_TEXT_LISTS)}
-    for column in _TESTS:
-        try:
-            data[column] = json.loads(row[column])
-            # Alone, so that the message can name the column.
-            probe = {"key": "-", "prompt": "", "entry_point": "f", column: data[column]}
-            Problem.from_json({**identity, **probe})
-        except (TypeError, ValueError) as error:
-            raise fail(column, str(error)) from None
-    if not data["hidden_tests"]:
-        raise fail("hidden_tests", "must hold at least one test")
-    try:
-        return Problem.from_json({**identity, **data, "source": "coding_envs", "license": "MIT"})
-    except InvalidValueError as error:
-        raise fail(_column_of(error, columns), str(error)) from None
+    return plain.problem_from_row(
+        {**row, "source": "coding_envs", "license": "MIT"},
+        dataset=config,
+        config="default",
+        split=split,
+        row_number=row_number,
+    )
 
 
-def _column_of(error: InvalidValueError, columns: tuple[str, ...]) -> str:
-    # A value's message begins with the name of its field.
-    name = str(error).split(" ", 1)[0]
-    return name if name in columns else ""
+def problem_from_files(
+    row: Any, *, name: str, config: str, split: str, row_number: int, revision: str
+) -> Problem:
+    """Returns the problem of a row of other files in the layout of the bundled dataset `name`."""
+    problem = problem_from_row(row, config=name, split=split, row_number=row_number)
+    return problem.replace(config=config, revision=revision)
+
+
+def load_split(name: str, config: str, split: str) -> ProblemSet:  # noqa: ARG001 - there is only one
+    """Returns a split of the bundled dataset `name`."""
+    return load_bundled(name, split)

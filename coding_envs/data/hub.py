@@ -1,97 +1,353 @@
-"""The rows of a dataset: from the Hugging Face hub, or from local files.
+"""The rows of a dataset on the Hugging Face hub: newly loaded, from the hub's cache, or streamed.
 
-Local files are `.jsonl` and `.json` (also with `.gz`), read without any other package, and
-`.parquet`, for which pyarrow must be there. A folder is read as the hub lays one out: by the
-`configs` of its README.md where it has one, else by file names:
+A dataset that the hub describes well is loaded by the package `datasets`. Where the repository
+still ships a script, which `datasets` refuses, or describes its files in a way of no use, the spec
+names the files (`DatasetSpec.hub_files`): they are fetched as they are into the hub's cache and
+read by `sources.py`. No script is ever run.
 
-    <config>/<split>-*.parquet   <config>/<split>/*.parquet   data/<split>-*.parquet
-    <split>-*.parquet            <split>.jsonl                ...
+The commit is resolved first and asked for by its number, so that what is recorded is what was read.
+Without a network the newest commit in the cache is taken: its files are read from the cache's
+snapshot, else what `datasets` has prepared.
 """
 
 from __future__ import annotations
 
-import glob
-import gzip
 import importlib
-import json
 import logging
 import os
+import re
 import sys
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DatasetError, UnknownNameError
-from ..forks import module_lock
+from ..errors import DatasetError
+from .digits import any_int_length
+from .files import find_files
+from .sources import RowSource, line_of, open_files
 
-__all__ = ["BadRow", "DataFiles", "find_files", "rows_from_files", "rows_from_hub"]
+__all__ = ["HubRows", "cached_commits", "dataset_of", "rows_from_hub", "stream_from_hub"]
 
-type _Path = str | os.PathLike[str]
-type DataFiles = _Path | Sequence[_Path] | Mapping[str, _Path | Sequence[_Path]]
-"""A path, a list of paths, or either of them per split; a path may be a file, folder or glob."""
-
-_JSON = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
-_SUFFIXES = (".parquet", *_JSON)
 _INSTALL = "pip install 'coding-envs[hf]'"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(.*)")
+_TIMEOUT_S = 10.0  # of the question which commit it is; files take what they take
 
 
 @dataclass(frozen=True)
-class BadRow:
-    """Stands in the place of a row that could not even be read.
+class HubRows:
+    """What was read.
 
     Attributes:
-      reason: why, in one line.
+      source: the rows.
+      commit: the commit of the dataset's repository; "" where `path` is a local folder.
     """
 
-    reason: str
-
-
-# --- the hub -------------------------------------------------------------------------------------
+    source: RowSource
+    commit: str
 
 
 def rows_from_hub(
-    path: str, *, config: str | None, split: str, revision: str | None = None
-) -> Iterator[Any]:
-    """Yields the rows of one split through the package `datasets`, which keeps a copy on disk.
+    path: str,
+    *,
+    config: str | None,
+    split: str,
+    revision: str | None = None,
+    files: Sequence[str] = (),
+) -> HubRows:
+    """Returns the rows of one split, which the hub's package keeps on disk.
 
     Args:
       path: the dataset's name on the hub, such as "openai/openai_humaneval"; or a local folder.
       config: the configuration's name, or None for the default one.
       split: the split's name.
       revision: a commit, tag or branch, or None for the newest.
+      files: the repository's files that hold the split, or patterns; () as the hub describes.
 
     Raises:
       DatasetError: the package or the network is missing, or there is no such dataset.
     """
-    remedy = f"check the network, or pass data_files= with a local copy of {path}"
+    datasets = _datasets(path)
+    try:
+        with _quiet(datasets):
+            commit, reached = _resolve(path, revision)
+            if not reached:
+                snapshot = _from_snapshot(path, commit, config, split, files)
+                if snapshot is not None:
+                    return HubRows(snapshot, commit)
+                if files or revision:
+                    raise DatasetError("the hub cannot be reached, and the cache does not have it")
+            if files:
+                folder = _fetched(path, commit, files)
+                return HubRows(open_files(_matching(folder, files)), commit)
+            with any_int_length():
+                rows = datasets.load_dataset(path, config, split=split, revision=commit or None)
+            return HubRows(_Table(rows), commit or _prepared_commit(rows))
+    except Exception as error:  # anything from a time-out to a changed layout of the dataset
+        raise _unreadable(path, revision, files, error) from error
+
+
+def stream_from_hub(
+    path: str,
+    *,
+    config: str | None,
+    split: str,
+    revision: str | None = None,
+    files: Sequence[str] = (),
+) -> tuple[Iterator[Any], str]:
+    """Returns the rows of one split as they come over the network, and the commit.
+
+    Nothing is kept on disk. See `rows_from_hub` for the arguments; without a network, what is
+    cached is read.
+
+    Raises:
+      DatasetError: the package or the network is missing, or there is no such dataset.
+    """
+    datasets = _datasets(path)
+    try:
+        with _quiet(datasets):
+            commit, reached = _resolve(path, revision)
+        if not reached:
+            rows = rows_from_hub(path, config=config, split=split, revision=revision, files=files)
+            return rows.source.rows(), rows.commit
+        with _quiet(datasets):
+            if files:
+                kind = "parquet" if files[0].endswith(".parquet") else "json"
+                root = f"hf://datasets/{path}@{commit}" if commit else path
+                places = [f"{root}/{file}" for file in files]
+                stream = datasets.load_dataset(
+                    kind, data_files={split: places}, split=split, streaming=True
+                )
+            else:
+                stream = datasets.load_dataset(
+                    path, config, split=split, revision=commit or None, streaming=True
+                )
+        return _iterate(stream, path), commit
+    except DatasetError:
+        raise
+    except Exception as error:
+        raise _unreadable(path, revision, files, error) from error
+
+
+def _fetched(path: str, commit: str, files: Sequence[str]) -> Path:
+    """Returns the folder that holds files of a repository, as they are."""
+    if not commit:
+        return Path(path)  # a local folder
+    hub = importlib.import_module("huggingface_hub")
+    folder = hub.snapshot_download(
+        path, repo_type="dataset", revision=commit, allow_patterns=list(files)
+    )
+    return Path(folder)
+
+
+def _iterate(rows: Iterable[Any], path: str) -> Iterator[Any]:
+    iterator, end = iter(rows), object()
+    while True:
+        try:
+            with any_int_length():
+                row = next(iterator, end)
+        except Exception as error:
+            raise _unreadable(path, None, (), error) from error
+        if row is end:
+            return
+        yield row
+
+
+def _datasets(path: str) -> Any:
     try:
         import datasets
     except ImportError:
+        if not path:
+            raise DatasetError(f"a Dataset needs the package 'datasets': {_INSTALL}") from None
         raise DatasetError(
             f"reading {path} from the hub needs the package 'datasets': {_INSTALL}, "
             "or pass data_files= with local files"
         ) from None
+    return datasets
+
+
+def _unreadable(
+    path: str, revision: str | None, files: Sequence[str], error: Exception
+) -> DatasetError:
+    fetch = f"hf download {path} --repo-type dataset"
+    if revision:
+        fetch += f" --revision {revision}"
+    fetch += "".join(f" --include '{file}'" for file in files)
+    return DatasetError(
+        f"cannot read {path} from the hub: {line_of(error)}; fetch it with `{fetch}` where there "
+        f"is a network, or pass data_files= with a local copy of {path}"
+    )
+
+
+def _resolve(path: str, revision: str | None) -> tuple[str, bool]:
+    """Returns the commit ("" where none is known), and whether the hub could be reached."""
+    if Path(path).exists():  # a local folder, which `datasets` reads as well
+        return "", True
+    hub = importlib.import_module("huggingface_hub")
+    errors = importlib.import_module("huggingface_hub.errors")
+    offline = importlib.import_module("huggingface_hub.constants").HF_HUB_OFFLINE
+    if not offline:
+        try:
+            info = hub.HfApi().dataset_info(path, revision=revision, timeout=_TIMEOUT_S)
+            return str(info.sha or ""), True
+        except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
+            raise
+        except Exception as error:
+            # No network, or a hub in trouble: what is cached will do, and else says why.
+            _logger.info("the hub cannot be asked about %s: %s", path, line_of(error))
+    return _cached_commit(path, revision), False
+
+
+_logger = logging.getLogger("coding_envs.data")
+
+
+def _from_snapshot(
+    path: str, commit: str, config: str | None, split: str, files: Sequence[str]
+) -> RowSource | None:
+    """Returns the rows of files in the hub's cache, or None where the split's are not there."""
+    folder = _hub_folder(path) / "snapshots" / commit
+    if not commit or not folder.is_dir():
+        return None
     try:
-        with _any_int_length(), _quiet(datasets):
-            rows = datasets.load_dataset(path, config, split=split, revision=revision)
-        yield from _iterate(rows)
-    except DatasetError:
-        raise
-    except Exception as error:  # anything from a time-out to a changed layout of the dataset
-        raise DatasetError(f"cannot read {path} from the hub: {_line(error)}; {remedy}") from error
+        if files:
+            found = _matching(folder, files)
+        else:
+            found = find_files(folder, config=config or "default", split=split)
+    except (DatasetError, LookupError) as error:
+        _logger.info("not in the cache: %s", line_of(error))
+        return None
+    _check_shards(found)
+    return open_files(found)
 
 
-def _iterate(rows: Iterable[Any]) -> Iterator[Any]:
-    iterator, end = iter(rows), object()
-    while True:
-        with _any_int_length():
-            row = next(iterator, end)
-        if row is end:
-            return
-        yield row
+def _matching(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    found = []
+    for pattern in patterns:
+        matches = [path for path in sorted(folder.glob(pattern)) if path.is_file()]
+        if not matches:
+            raise DatasetError(f"no file in {folder} matches {pattern}")
+        found += matches
+    return found
+
+
+def _check_shards(files: Sequence[Path]) -> None:
+    """Raises where the cache has some parts of a split only."""
+    parts: dict[tuple[str, int], set[int]] = {}
+    for file in files:
+        found = _SHARD.fullmatch(str(file))
+        if found:
+            whole = int(found[3])
+            parts.setdefault((found[1], whole), set()).add(int(found[2]))
+    for (name, whole), there in parts.items():
+        if len(there) < whole:
+            raise DatasetError(f"the cache has {len(there)} of {whole} files {name}-*")
+
+
+# --- the hub's cache -----------------------------------------------------------------------------
+
+
+def _home(environment: Mapping[str, str] = os.environ) -> Path:
+    base = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(environment.get("HF_HOME") or f"{base}/huggingface").expanduser()
+
+
+def _hub_folder(path: str) -> Path:
+    """Returns where the hub's package keeps a dataset's files, without importing it.
+
+    Source: huggingface_hub, `constants.py` and "Understand caching".
+    """
+    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    root = Path(named).expanduser() if named else _home() / "hub"
+    return root / ("datasets--" + path.replace("/", "--"))
+
+
+def cached_commits(path: str) -> tuple[str, ...]:
+    """Returns the commits of a dataset of which something is in the hub's cache; a quick look."""
+    folder = _hub_folder(path) / "snapshots"
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(one.name for one in folder.iterdir() if any(one.iterdir())))
+
+
+def _cached_commit(path: str, revision: str | None) -> str:
+    """Returns the commit in the cache that a revision means, or ""."""
+    commits = cached_commits(path)
+    if revision in commits:
+        return str(revision)
+    reference = _hub_folder(path) / "refs" / (revision or "main")
+    if ".." not in reference.parts and reference.is_file():
+        commit = reference.read_text().strip()
+        return commit if commit in commits else ""
+    return commits[0] if revision is None and len(commits) == 1 else ""
+
+
+def _prepared_commit(rows: Any) -> str:
+    """Returns the commit that is in the name of what `datasets` has prepared, or ""."""
+    for file in getattr(rows, "cache_files", ()):
+        name = Path(file["filename"]).parent.name
+        if _COMMIT.fullmatch(name):
+            return name
+    return ""
+
+
+# --- the package `datasets` ----------------------------------------------------------------------
+
+
+class _Table:
+    """A `datasets.Dataset` as a RowSource: mapped into memory, so that nothing is held."""
+
+    def __init__(self, rows: Any) -> None:
+        self._rows = rows.with_format(None)
+        self.columns = tuple(rows.column_names)
+        self.size_bytes = int(rows.data.nbytes)
+
+    def rows(self) -> Iterator[Any]:
+        return map(self.row, range(len(self._rows)))
+
+    def heads(self, columns: Sequence[str]) -> Iterator[Any]:
+        present = [name for name in columns if name in self.columns]
+        return iter(self._rows.select_columns(present) if present else self._rows)
+
+    def row(self, number: int) -> Any:
+        with any_int_length():
+            return self._rows[number]
+
+    def row_bytes(self, number: int) -> int:  # noqa: ARG002 - they are not measured one by one
+        return self.size_bytes // max(len(self._rows), 1)
+
+    def pick(self, numbers: Sequence[int]) -> Iterator[Any]:
+        return map(self.row, numbers)
+
+
+def dataset_of(
+    rows: Iterable[Mapping[str, Any]],
+    names: Sequence[str],
+    lists: Sequence[str],
+    numbers: Sequence[str],
+) -> Any:
+    """Returns a `datasets.Dataset` of rows that have the columns `names`.
+
+    Args:
+      rows: columns by name.
+      names: of all columns.
+      lists: those that hold lists of texts.
+      numbers: those that hold numbers; all others hold text.
+
+    Raises:
+      DatasetError: the package is not installed.
+    """
+    datasets = _datasets("")
+    text = datasets.Value("large_string")
+    features = dict.fromkeys(names, text)
+    features |= dict.fromkeys(lists, datasets.List(text))
+    features |= dict.fromkeys(numbers, datasets.Value("float64"))
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    for row in rows:
+        for name in names:
+            columns[name].append(row[name])
+    return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
 
 
 @contextmanager
@@ -109,228 +365,3 @@ def _quiet(datasets: Any) -> Iterator[None]:
         logger.setLevel(level)
         if bars:
             datasets.enable_progress_bars()
-
-
-_lifted = 0
-_digits = 0
-_lock = module_lock()
-
-
-@contextmanager
-def _any_int_length() -> Iterator[None]:
-    """Lifts CPython's limit on decimal digits, which is the whole process's, and puts it back."""
-    global _lifted, _digits
-    with _lock:
-        if _lifted == 0:
-            _digits = sys.get_int_max_str_digits()
-            sys.set_int_max_str_digits(0)
-        _lifted += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _lifted -= 1
-            if _lifted == 0:
-                sys.set_int_max_str_digits(_digits)
-
-
-# --- files ---------------------------------------------------------------------------------------
-
-
-def rows_from_files(paths: Iterable[Path]) -> Iterator[Any]:
-    """Yields the rows of files, in order; a line that is not JSON becomes a BadRow.
-
-    Raises:
-      DatasetError: a file cannot be read at all, or is of no known type.
-    """
-    for path in paths:
-        name = path.name.lower()
-        try:
-            if name.endswith(".parquet"):
-                yield from _rows_of_parquet(path)
-            elif name.endswith((".jsonl", ".jsonl.gz")):
-                with _open(path) as lines:
-                    yield from _rows_of_lines(lines)
-            elif name.endswith((".json", ".json.gz")):
-                with _open(path) as file:
-                    yield from _rows_of_json(file.read())
-            else:
-                raise DatasetError(
-                    f"{path} must be one of {', '.join(_SUFFIXES)}; rename or convert it"
-                )
-        except (OSError, EOFError, zlib.error) as error:
-            raise DatasetError(f"cannot read {path}: {_line(error)}") from error
-
-
-def _open(path: Path) -> Any:
-    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")
-
-
-def _rows_of_lines(lines: Iterable[bytes]) -> Iterator[Any]:
-    for line in lines:
-        if line.strip():
-            yield _loads(line)
-
-
-def _rows_of_json(text: bytes) -> Iterator[Any]:
-    whole = _loads(text)
-    if isinstance(whole, list):
-        yield from whole
-    elif isinstance(whole, BadRow):  # JSON lines under the other name
-        yield from _rows_of_lines(text.split(b"\n"))
-    else:
-        yield whole
-
-
-def _loads(text: bytes) -> Any:
-    try:
-        with _any_int_length():
-            return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return BadRow(f"not JSON: {_line(error)}")
-
-
-def _rows_of_parquet(path: Path) -> Iterator[Any]:
-    try:
-        parquet = importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        raise DatasetError(f"reading {path} needs the package 'pyarrow': {_INSTALL}") from None
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=256):
-                yield from batch.to_pylist()
-    except ValueError as error:  # pyarrow.ArrowInvalid
-        raise DatasetError(f"cannot read {path}: {_line(error)}") from error
-
-
-def find_files(data_files: DataFiles, *, config: str, split: str) -> list[Path]:
-    """Returns the files that hold a split.
-
-    Args:
-      data_files: see DataFiles.
-      config: the configuration's name; "default" is that of a dataset with one only.
-      split: the split's name.
-
-    Raises:
-      DatasetError: there is no such file, or the folder holds no such split.
-      UnknownNameError: `data_files` is a mapping without that split.
-    """
-    if isinstance(data_files, Mapping):
-        if split not in data_files:
-            raise UnknownNameError("split in data_files", split, map(str, data_files))
-        return find_files(data_files[split], config=config, split=split)
-    if isinstance(data_files, (str, os.PathLike)):
-        data_files = [data_files]
-    found: list[Path] = []
-    for one in data_files:
-        path = Path(one).expanduser()
-        if path.is_dir():
-            found += _files_of_folder(path, config, split)
-        elif path.exists():
-            found.append(path)
-        else:
-            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - may be absolute
-            if not matches:
-                raise DatasetError(f"no such file or folder: {path}; data_files= takes local paths")
-            found += map(Path, matches)
-    if not found:
-        raise DatasetError("data_files must name at least one file, got none")
-    return found
-
-
-def _files_of_folder(folder: Path, config: str, split: str) -> list[Path]:
-    configs = _configs_of_card(folder / "README.md")
-    if configs:
-        return _files_by_card(folder, configs, config, split)
-    for base in (folder / config, folder / "data", folder):
-        files = _files_named(base, split)
-        if files:
-            return files
-    if config == "default":  # the hub's name of the only configuration is not ours
-        found = [f for f in (_files_named(p, split) for p in sorted(folder.iterdir())) if f]
-        if len(found) == 1:
-            return found[0]
-    raise DatasetError(
-        f"no data file of split {split!r} (config {config!r}) in {folder}; "
-        f"wanted such as {split}.jsonl or {config}/{split}-00000-of-00001.parquet, "
-        "or pass data_files={split: path}"
-    )
-
-
-def _files_named(base: Path, split: str) -> list[Path]:
-    """Returns the files of a folder whose names say the split, all of one type."""
-    if not base.is_dir():
-        return []
-    names = sorted(p for p in base.iterdir() if p.is_file())
-    inside = base / split
-    names_inside = sorted(p for p in inside.iterdir() if p.is_file()) if inside.is_dir() else []
-    for suffix in _SUFFIXES:
-        files = [
-            path
-            for path in names
-            if path.name.endswith(suffix)
-            and (path.name[: -len(suffix)] == split or path.name.startswith(f"{split}-"))
-        ]
-        files = files or [path for path in names_inside if path.name.endswith(suffix)]
-        if files:
-            return files
-    return []
-
-
-def _configs_of_card(card: Path) -> list[dict[str, Any]]:
-    """Returns the `configs` in the YAML head of a dataset card, or [] where there are none."""
-    try:
-        head = card.read_text(encoding="utf-8").split("\n---", 1)[0]
-        yaml = importlib.import_module("yaml")
-    except (OSError, UnicodeDecodeError, ImportError):
-        return []  # then file names must do
-    if not head.startswith("---"):
-        return []
-    try:
-        data = yaml.safe_load(head.removeprefix("---"))
-    except yaml.YAMLError as error:
-        raise DatasetError(f"cannot read the YAML head of {card}: {_line(error)}") from None
-    configs = data.get("configs") if isinstance(data, dict) else None
-    if not isinstance(configs, list):
-        return []
-    return [c for c in configs if isinstance(c, dict) and c.get("data_files")]
-
-
-def _files_by_card(
-    folder: Path, configs: list[dict[str, Any]], config: str, split: str
-) -> list[Path]:
-    named = {str(c.get("config_name", "default")): c for c in configs}
-    chosen = named.get(config)
-    if chosen is None and config == "default":
-        marked = [c for c in configs if c.get("default")] or configs
-        chosen = marked[0] if len(marked) == 1 else None
-    if chosen is None:
-        raise UnknownNameError(f"config in {folder / 'README.md'}", config, named)
-    patterns = _patterns(chosen["data_files"])
-    if split not in patterns:
-        raise UnknownNameError(f"split in {folder / 'README.md'}", split, patterns)
-    files = [path for pattern in patterns[split] for path in sorted(folder.glob(pattern))]
-    if not files:
-        raise DatasetError(f"no file in {folder} matches {', '.join(patterns[split])}")
-    return files
-
-
-def _patterns(data_files: Any) -> dict[str, list[str]]:
-    """Returns split -> patterns, from each of the forms that a dataset card may write."""
-    if isinstance(data_files, dict):
-        entries = list(data_files.items())
-    elif isinstance(data_files, list) and all(isinstance(d, dict) for d in data_files):
-        entries = [(d.get("split", "train"), d.get("path", [])) for d in data_files]
-    else:
-        entries = [("train", data_files)]
-    found: dict[str, list[str]] = {}
-    for split, paths in entries:
-        texts = [paths] if isinstance(paths, str) else list(paths)
-        found.setdefault(str(split), []).extend(map(str, texts))
-    return found
-
-
-def _line(error: BaseException) -> str:
-    """Returns an error in one line of bounded length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else text[:297] + "..."

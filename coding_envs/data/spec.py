@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from ..errors import InvalidValueError
 from ..problem import Problem
+from .head import STYLES, Head
 from .problem_set import ProblemSet
 
 __all__ = ["STYLES", "DatasetSpec", "Head", "HeadReader", "RowLoader"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-
-STYLES = ("stdio", "call", "code", "interactive")
-"""The kinds of tests, as in `Test.kind`."""
 
 
 class RowLoader(Protocol):
@@ -28,25 +25,6 @@ class RowLoader(Protocol):
         self, row: Any, *, config: str, split: str, row_number: int, revision: str
     ) -> Problem:
         """Returns the row's problem."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What can be said of a problem without decoding its tests; its fields are the problem's.
-
-    Attributes:
-      key, difficulty, rating, tags, source, release_date, language: see Problem.
-      style: the kind of its tests, one of STYLES; "" where it has none.
-    """
-
-    key: str
-    difficulty: str = ""
-    rating: float | None = None
-    tags: tuple[str, ...] = ()
-    source: str = ""
-    release_date: date | None = None
-    language: str = "python"
-    style: str = ""
 
 
 class HeadReader(Protocol):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..data import ProblemSet, load_problems
 from ..episodes import EpisodeCore, whole_number
-from ..errors import InvalidValueError
+from ..errors import DatasetRowError, InvalidValueError
 from ..judge import Judge
 from ..problem import Problem
 from ..reward import Reward, make_reward
@@ -21,6 +25,7 @@ __all__ = [
     "CoreOptions",
     "InfoVerdict",
     "chosen_problem",
+    "draw_problem",
     "load_problem_set",
     "open_judge",
     "verdict_info",
@@ -28,6 +33,9 @@ __all__ = [
 
 ANY_LENGTH = 0
 """As a length: the dataset's own default."""
+
+_logger = logging.getLogger("coding_envs.envs")
+_TRIES = 100  # of drawing a problem whose row is not broken
 
 # (tokenizer, prompt_tokens, program_tokens) that fit a dataset; others get the last line's.
 _DEFAULTS = {"starter": ("starter", 24, 12)}
@@ -44,7 +52,7 @@ def load_problem_set(
     """Returns the problems that an environment's arguments name."""
     if isinstance(dataset, ProblemSet):
         return dataset
-    if isinstance(dataset, str):
+    if isinstance(dataset, (str, Path)):
         # PufferLib's ini files have no None: an empty text means the default.
         return load_problems(
             dataset, config=config or None, split=split or None, data_files=data_files or None
@@ -66,9 +74,22 @@ def chosen_problem(problems: ProblemSet, options: Mapping[str, Any] | None) -> i
     if wanted is None:
         return None
     if isinstance(wanted, str):
-        key = problems.by_key(wanted).key
-        return next(number for number, problem in enumerate(problems) if problem.key == key)
+        return problems.index_of(wanted)
     return whole_number("problem (a number, or a key)", wanted, least=0, most=len(problems) - 1)
+
+
+def draw_problem(problems: ProblemSet, draws: np.random.Generator) -> Problem:
+    """Returns a problem drawn uniformly; where its row turns out to be broken, another.
+
+    Raises:
+      DatasetRowError: a hundred in a row are broken.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return problems[int(draws.integers(len(problems)))]
+        except DatasetRowError as error:
+            _logger.warning("another problem is drawn: %s", error)
+    return problems[int(draws.integers(len(problems)))]
 
 
 def open_judge(

@@ -16,7 +16,7 @@ from ..reward import Reward, make_reward, pay
 from ..sandbox import Sandbox
 from ..verdict import Verdict
 from .render import render_episode
-from .setup import chosen_problem, load_problem_set, open_judge, verdict_info
+from .setup import chosen_problem, draw_problem, load_problem_set, open_judge, verdict_info
 
 __all__ = ["CodingProblemTextEnv", "SourceText"]
 
@@ -123,8 +123,9 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
         number = chosen_problem(self.problems, options)
         super().reset(seed=seed)
         if number is None:
-            number = int(self.np_random.integers(len(self.problems)))
-        self._problem = self.problems[number]
+            self._problem = draw_problem(self.problems, self.np_random)
+        else:
+            self._problem = self.problems[number]
         self._attempt, self._program, self._verdict = 0, self._problem.starter_code, None
         return self._observation(), {"problem": self._problem.uid}
 

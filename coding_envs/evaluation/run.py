@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 
 from ..data import ProblemSet
-from ..errors import InvalidValueError, UnknownNameError
+from ..errors import DatasetRowError, InvalidValueError, UnknownNameError
 from ..judge import JUDGE_VERSION, Judge
-from ..problem import Problem
 from ..verdict import Status, Verdict
 from .pass_at_k import pass_at_k
 from .report import EvalReport, ProblemResult, SampleResult
@@ -60,18 +59,21 @@ def evaluate(
             raise UnknownNameError("kind of samples", samples, ("reference",))
         source, samples = source or samples, reference_samples(problems)
     for key in samples:
-        problems.by_key(key)
+        problems.index_of(key)
     executions, started = judge.executions, time.monotonic()
     results: list[SampleResult] = []
-    by_key: dict[str, list[Verdict]] = {problem.key: [] for problem in problems}
-    for result in _judged(problems, samples, judge):
+    by_key: dict[str, list[Verdict]] = {key: [] for key in problems.keys}
+    broken: dict[str, DatasetRowError] = {}
+    for result in _judged(problems, samples, judge, broken):
         results.append(result)
         by_key[result.key].append(result.verdict)
         if on_verdict is not None:
             on_verdict(result.verdict)
     seconds = time.monotonic() - started
-    rows = [_row(key, verdicts) for key, verdicts in by_key.items()]
+    rows = [_row(key, verdicts) for key, verdicts in by_key.items() if key not in broken]
     notes: list[str] = []
+    if broken:
+        notes.append(f"{len(broken)} problems have a broken row: they are left out")
     return EvalReport(
         dataset=problems.name,
         config=problems.config,
@@ -84,7 +86,7 @@ def evaluate(
         seconds=seconds,
         problem_set=problems.fingerprint(),
         judge_version=JUDGE_VERSION,
-        dropped=tuple(str(error) for error in problems.dropped),
+        dropped=tuple(str(error) for error in (*problems.dropped, *broken.values())),
         notes=tuple(notes),
     )
 
@@ -99,11 +101,19 @@ def _checked_ks(k: Iterable[int]) -> list[int]:
     return sorted(set(ks))
 
 
-def _judged(problems: Sequence[Problem], samples: Samples, judge: Judge) -> Iterator[SampleResult]:
-    """Yields the results in the order of problems and samples, with a bounded number in flight."""
+def _judged(
+    problems: ProblemSet, samples: Samples, judge: Judge, broken: dict[str, DatasetRowError]
+) -> Iterator[SampleResult]:
+    """Yields the results in the order of problems and samples, with a bounded number in flight.
+
+    Problems whose rows turn out to be broken go into `broken`.
+    """
     waiting: deque[tuple[str, int, Future[Verdict]]] = deque()
     most = _IN_FLIGHT_PER_WORKER * judge.workers
-    for problem in problems:
+    for key, problem in problems.each():
+        if isinstance(problem, DatasetRowError):
+            broken[key] = problem
+            continue
         for index, program in enumerate(samples.get(problem.key, ())):
             waiting.append((problem.key, index, judge.submit(problem, program)))
             if len(waiting) >= most:

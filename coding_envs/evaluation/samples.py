@@ -21,7 +21,9 @@ type Samples = Mapping[str, Sequence[str]]
 
 def reference_samples(problems: ProblemSet) -> dict[str, list[str]]:
     """Returns each problem's first reference solution; a problem without one is missing."""
-    return {problem.key: [problem.solutions[0]] for problem in problems if problem.solutions}
+    return {
+        problem.key: [problem.solutions[0]] for problem in problems.usable() if problem.solutions
+    }
 
 
 def read_samples(path: str | os.PathLike[str], problems: ProblemSet) -> dict[str, list[str]]:
@@ -44,8 +46,12 @@ def read_samples(path: str | os.PathLike[str], problems: ProblemSet) -> dict[str
       OSError: the file cannot be read.
     """
     path = Path(path)
-    keys = {problem.uid: problem.key for problem in problems}
-    keys |= {problem.key: problem.key for problem in problems}
+    if problems.is_lazy:  # without making every problem for its name
+        where = f"{problems.name}/{problems.config}/{problems.split}"
+        keys = {f"{where}/{key}": key for key in problems.keys}
+    else:
+        keys = {problem.uid: problem.key for problem in problems}
+    keys |= {key: key for key in problems.keys}
     samples: dict[str, list[str]] = {}
     for number, line in _lines(path):
         where = f"{path}:{number}"
@@ -93,9 +99,7 @@ def _key(data: dict[str, Any], keys: dict[str, str], problems: ProblemSet, where
     if key is None:
         kind = f"problem of {problems.name}/{problems.split}"
         dropped = f"; {problems.describe()}" if problems.dropped else ""
-        raise UnknownNameError(
-            kind, name, [p.key for p in problems], f"see 'task_id' at {where}{dropped}"
-        )
+        raise UnknownNameError(kind, name, problems.keys, f"see 'task_id' at {where}{dropped}")
     return key
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from coding_envs.data import hub, load_problems
-from coding_envs.data.hub import BadRow, find_files, rows_from_files, rows_from_hub
+from coding_envs.data import BadRow, digits, find_files, hub, load_problems, rows_from_files
+from coding_envs.data.hub import rows_from_hub
 from coding_envs.errors import DatasetError, UnknownNameError
 
 DATA = Path(__file__).parents[2] / "data"
+HUMANEVAL = DATA / "openai_humaneval.jsonl"
 ROWS = [{"a": 1, "b": "x\u2028y"}, {"a": 2, "b": ""}]
 
 
@@ -210,7 +211,7 @@ def mbpp_on_the_hub(folder):
 def test_the_hubs_layout_is_read_as_datasets_reads_it(tmp_path, datasets, config):
     folder = mbpp_on_the_hub(tmp_path)
     ours = list(rows_from_files(find_files(folder, config=config, split="test")))
-    theirs = list(rows_from_hub(str(folder), config=config, split="test"))
+    theirs = list(rows_from_hub(str(folder), config=config, split="test").source.rows())
     lines = (DATA / f"mbpp_{config}.jsonl").read_text().splitlines()
     assert ours == theirs == [json.loads(line) for line in lines]
     problems = load_problems("mbpp", config=config, data_files=folder, strict=True)
@@ -223,7 +224,7 @@ def test_what_the_hub_lacks_is_one_line(tmp_path, datasets):
     folder = mbpp_on_the_hub(tmp_path)
     for config, split in (("full", "tset"), ("ful", "test")):
         with pytest.raises(DatasetError, match=r"cannot read .* from the hub: .*data_files=") as e:
-            list(rows_from_hub(str(folder), config=config, split=split))
+            rows_from_hub(str(folder), config=config, split=split)
         assert "\n" not in str(e.value)
 
 
@@ -293,9 +294,134 @@ def test_reading_json_imports_no_other_package():
 
 def test_the_digit_limit_comes_back_after_overlapping_readers():
     limit = sys.get_int_max_str_digits()
-    one, two = hub._any_int_length(), hub._any_int_length()
+    one, two = digits.any_int_length(), digits.any_int_length()
     with one:
         two.__enter__()
-    assert sys.get_int_max_str_digits() == 0
+    assert sys.get_int_max_str_digits() == digits.MAX_DIGITS
     two.__exit__(None, None, None)
     assert sys.get_int_max_str_digits() == limit
+
+
+# --- the hub's own cache, without a network ------------------------------------------------------
+
+COMMIT = "7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544"
+
+
+def cached_on_the_hub(root, path, files, *, commit=COMMIT, ref="main"):
+    """Lays files out as huggingface_hub does: blobs, and snapshots that link to them."""
+    folder = root / "hub" / ("datasets--" + path.replace("/", "--"))
+    for number, (name, data) in enumerate(files.items()):
+        blob = folder / "blobs" / f"{number:064d}"
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(data)
+        link = folder / "snapshots" / commit / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(blob)
+    reference = folder / "refs" / ref
+    reference.parent.mkdir(parents=True, exist_ok=True)
+    reference.write_text(commit)
+
+
+def offline(home, code):
+    """Runs code without a network, with the hub's cache in `home`; returns what it prints."""
+    done = run(f"""
+import os
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HOME"] = {str(home)!r}
+from coding_envs.data import *
+{code}
+""")
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def parquet_bytes(tmp_path, rows):
+    return write_parquet(tmp_path / "made.parquet", rows).read_bytes()
+
+
+def test_offline_the_hubs_cache_is_read_and_its_commit_noted(tmp_path):
+    pytest.importorskip("datasets")
+    rows = [json.loads(line) for line in HUMANEVAL.read_text().splitlines()]
+    card = b"---\nconfigs:\n- config_name: openai_humaneval\n  data_files:\n  - split: test\n"
+    card += b"    path: openai_humaneval/test-*\n---\n"
+    name = "openai_humaneval/test-00000-of-00001.parquet"
+    files = {"README.md": card, name: parquet_bytes(tmp_path, rows)}
+    cached_on_the_hub(tmp_path, "openai/openai_humaneval", files)
+    lines = offline(
+        tmp_path,
+        f"FILE = {str(HUMANEVAL)!r}\n"
+        """
+problems = load_problems("openai/openai_humaneval")
+print(len(problems), problems.name, {p.revision for p in problems})
+stream = load_problems("humaneval", revision="main", streaming=True, limit=3)
+print([problem.revision[:4] for problem in stream])
+print(cached_commits("openai/openai_humaneval"), cached_commits("no/thing"))
+plain = load_problems("humaneval", data_files={"test": FILE})
+print(problems[0].fingerprint() == plain[0].fingerprint())
+print(problems[0].replace(revision="") == plain[0])
+try:
+    load_problems("humaneval", revision="v2")
+except Exception as error:
+    print(error)
+""",
+    )
+    assert lines[:5] == [
+        f"8 humaneval {{'{COMMIT}'}}",
+        "['7dce', '7dce', '7dce']",
+        f"('{COMMIT}',) ()",
+        "False",
+        "True",
+    ]
+    assert "`hf download openai/openai_humaneval --repo-type dataset --revision v2`" in lines[5]
+
+
+LARGE = """
+from coding_envs.problem import Problem, StdioTest
+def loader(row, *, config, split, row_number, revision):
+    return Problem("mine", row["key"], "?", config, split, revision,
+                   hidden_tests=(StdioTest("", row["answer"]),))
+register_dataset(DatasetSpec("mine", "", loader, hub_path="me/mine",
+                             hub_files={("default", "train"): ("data/train-*.parquet",)}))
+"""
+
+
+def test_offline_the_files_that_a_spec_names_must_all_be_there(tmp_path):
+    pytest.importorskip("datasets")
+    data = parquet_bytes(tmp_path, [{"key": "a", "answer": "1"}])
+    first = {"data/train-00000-of-00002.parquet": data, "mine.py": b"raise SystemExit"}
+    cached_on_the_hub(tmp_path / "half", "me/mine", first)
+    second = {
+        "data/train-00001-of-00002.parquet": parquet_bytes(tmp_path, [{"key": "b", "answer": "2"}])
+    }
+    cached_on_the_hub(tmp_path / "whole", "me/mine", first | second)
+    show = """
+try:
+    problems = load_problems("mine")
+    print(problems.keys, problems[1].revision)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    assert offline(tmp_path / "whole", LARGE + show) == [f"('a', 'b') {COMMIT}"]
+    (line,) = offline(tmp_path / "half", LARGE + show)
+    assert line.startswith(
+        "DatasetError cannot read me/mine from the hub: the cache has 1 of 2 fil"
+    )
+    (line,) = offline(tmp_path / "none", LARGE + show)
+    assert "hf download me/mine --repo-type dataset --include 'data/train-*.parquet'`" in line
+
+
+def test_streaming_through_datasets_drops_and_counts(tmp_path, datasets, monkeypatch):
+    folder = mbpp_on_the_hub(tmp_path)
+    from coding_envs.data import register_dataset, registry
+    from coding_envs.data.registry import dataset_spec
+
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    from dataclasses import replace
+
+    register_dataset(replace(dataset_spec("mbpp"), name="local", hub_path=str(folder)))
+    stream = load_problems("local", streaming=True)
+    whole = load_problems("local")
+    assert list(stream) == list(whole)
+    assert list(stream) == list(whole)  # again from the beginning
+    wrong = load_problems("local", config="sanitized", streaming=True, where={"key": "2"})
+    assert [p.key for p in wrong] == ["2"]

@@ -15,7 +15,9 @@ from coding_envs.data import (
     load_problems,
     register_dataset,
     registry,
+    sources,
 )
+from coding_envs.data.hub import HubRows
 from coding_envs.errors import DatasetError, DatasetRowError, InvalidValueError, UnknownNameError
 from coding_envs.problem import CallTest, Problem
 
@@ -151,15 +153,58 @@ def test_row_counts_are_expectations_to_log_only(own_names, monkeypatch, caplog)
 
     def rows(path, **kwargs):
         asked.append((path, kwargs))
-        return iter([{"key": "a", "answer": 1}])
+        return HubRows(sources._Listed([{"key": "a", "answer": 1}], 20), "c0ffee")
 
     monkeypatch.setattr(registry, "rows_from_hub", rows)
     with caplog.at_level(logging.INFO, logger="coding_envs.data"):
-        assert len(load_problems("mine", revision="v1")) == 1
-    assert asked == [("me/mine", {"config": None, "split": "train", "revision": "v1"})]
+        problems = load_problems("mine", revision="v1")
+    assert [problem.revision for problem in problems] == ["c0ffee"]
+    kwargs = {"config": None, "split": "train", "revision": "v1", "files": ()}
+    assert asked == [("me/mine", kwargs)]
     assert "mine/default/train has 1 rows, expected 9" in caplog.text
 
 
 def test_bundled_problems_have_no_revisions():
     with pytest.raises(DatasetError, match="starter has no revisions"):
         load_problems("starter", revision="main")
+
+
+def test_a_dataset_may_be_named_by_its_path_on_the_hub():
+    by_path = load_problems("openai/openai_humaneval", data_files=HUMANEVAL)
+    assert by_path == load_problems("humaneval", data_files=HUMANEVAL)
+    with pytest.raises(DatasetError, match="no such file or folder: no/such/thing"):
+        load_problems("no/such/thing")
+    with pytest.raises(DatasetError, match="the plain layout is on no hub"):
+        load_problems("plain")
+    with pytest.raises(InvalidValueError, match="a dataset named 'plain' is registered"):
+        register_dataset(DatasetSpec("plain", "", loader))
+
+
+def test_conditions_and_limit():
+    easy = load_problems("basic", where={"difficulty": "easy"})
+    assert {p.difficulty for p in easy} == {"easy"}
+    assert 0 < len(easy) < len(load_problems("basic"))
+    assert load_problems("basic", where={"difficulty": "easy"}, limit=2) == easy[:2]
+    assert load_problems("basic", limit=0).keys == ()
+    some = load_problems("humaneval", data_files=HUMANEVAL, where={"key": "HumanEval/2"}, limit=9)
+    assert some.keys == ("HumanEval/2",)
+    with pytest.raises(
+        InvalidValueError, match="limit must be an int >= 0, or None for all, got -1"
+    ):
+        load_problems("humaneval", data_files=HUMANEVAL, limit=-1)
+    with pytest.raises(UnknownNameError, match="did you mean 'difficulty'"):
+        load_problems("basic", where={"dificulty": "easy"})
+
+
+def test_a_stream_holds_one_row_and_counts_what_it_drops(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(HUMANEVAL.read_text() + '{"task_id": "x"}\n{"task')
+    stream = load_problems("humaneval", data_files=path, streaming=True)
+    assert list(stream) == list(load_problems("humaneval", data_files=HUMANEVAL))
+    assert [error.row for error in stream.dropped] == [8, 9]
+    assert "2 dropped" in repr(stream)
+    assert [p.key for p in load_problems("basic", streaming=True, limit=2)] == list(
+        load_problems("basic", limit=2).keys
+    )
+    with pytest.raises(DatasetRowError, match="row 8 of humaneval/test"):
+        list(load_problems("humaneval", data_files=path, streaming=True, strict=True))
