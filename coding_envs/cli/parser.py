@@ -165,8 +165,8 @@ verdicts of an earlier evaluation anew; its exit code is 1 where any came out ot
     parser.add_argument(
         "--samples",
         metavar="WHAT",
-        help="'reference' for the dataset's own solutions, a file of samples (.jsonl or .json, also "
-        ".gz), a folder as EvalPlus writes it, or a checkpoint (.pt) of a policy",
+        help="'reference' for the dataset's own solutions, a file of samples (.jsonl or .json, "
+        "also .gz), a folder as EvalPlus writes it, or a checkpoint (.pt) of a policy",
     )
     parser.add_argument(
         "--model", metavar="M", help="a causal language model on the hub or in a folder"

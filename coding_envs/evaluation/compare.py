@@ -114,7 +114,8 @@ def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Pa
     judged, in either, is left out of both.
 
     Args:
-      first, second: folders that `eval --out` wrote, or their `results.json`.
+      first: a folder that `eval --out` wrote, or its `results.json`.
+      second: another one.
 
     Raises:
       InvalidValueError: the problems are not the same, an evaluation is not finished, or a file is
@@ -181,8 +182,9 @@ def _difference(both: list[dict[str, Any]], where: list[str]) -> str:
     if first != second:
         one = min(first ^ second)
         return (
-            f"the evaluations are of {len(first)} and {len(second)} problems of {where[0]}, of which "
-            f"they share {len(first & second)} ({one} is only in one): evaluate both on the same"
+            f"the evaluations are of {len(first)} and {len(second)} problems of {where[0]}, of "
+            f"which they share {len(first & second)} ({one} is only in one): evaluate both on the "
+            "same"
         )
     return (
         f"the problems of {where[0]} have the same names but other statements, tests or limits "

@@ -9,6 +9,7 @@ completion"; RFC 9110, section 10.2.3, for Retry-After.
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import http.client
 import json
@@ -38,11 +39,11 @@ _MAX_ANSWER_BYTES = 64 * 2**20
 _JOIN_S = 5.0
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """An answer, or the lack of one, after which it is no use to try again."""
 
 
-class _Failed(Exception):
+class _FailedError(Exception):
     """An answer, or the lack of one, that may be better the next time.
 
     Attributes:
@@ -204,9 +205,9 @@ class Endpoint:
         for turn in range(self._tries):
             try:
                 return self._read(problem, number, self._answer(data))
-            except _Refused as error:
+            except _RefusedError as error:
                 raise CodingEnvsError(f"{self._url}: {error}") from None
-            except _Failed as error:
+            except _FailedError as error:
                 failure = str(error)
                 pause_s = random.uniform(0.75, 1.25) * wait_s  # so that not all come back at once
                 if error.wait_s is not None:
@@ -233,7 +234,7 @@ class Endpoint:
             cut = choice.get("finish_reason") == "length"
         except (ValueError, TypeError, LookupError, RecursionError, AttributeError) as error:
             start = answer[:120].decode("utf-8", "replace")
-            raise _Failed(
+            raise _FailedError(
                 f"an answer that is not of the protocol ({type(error).__name__}): {start!r}"
             ) from None
         self._answered = True
@@ -261,22 +262,22 @@ class Endpoint:
         try:
             status, found, body = self._exchange(data, headers)
         except ssl.SSLCertVerificationError as error:
-            raise _Refused(f"its certificate is not trusted: {error.verify_message}") from None
+            raise _RefusedError(f"its certificate is not trusted: {error.verify_message}") from None
         except (OSError, http.client.HTTPException) as error:
             text = f"{type(error).__name__}: {error}"
             if not self._answered and isinstance(error, (ConnectionRefusedError, socket.gaierror)):
-                raise _Refused(f"no server answers there ({text}); start it") from None
-            raise _Failed(text) from None
+                raise _RefusedError(f"no server answers there ({text}); start it") from None
+            raise _FailedError(text) from None
         if status == 200:
             return body
         text = f"status {status} {http.client.responses.get(status, '')}: {self._said(body)}"
         if status in _RETRIED or status >= 500:
-            raise _Failed(text, _retry_after(found.get("Retry-After")))
+            raise _FailedError(text, _retry_after(found.get("Retry-After")))
         if 300 <= status < 400:
             text += f"; give the final address, which may be {found.get('Location', 'elsewhere')!r}"
         if status in (401, 403):
             text += "; is the right key in the environment? see --api-key-env"
-        raise _Refused(text)
+        raise _RefusedError(text)
 
     def _exchange(
         self, data: bytes, headers: dict[str, str]
@@ -304,7 +305,7 @@ class Endpoint:
                 response = connection.getresponse()
                 body = response.read(_MAX_ANSWER_BYTES + 1)
                 if len(body) > _MAX_ANSWER_BYTES:
-                    raise _Refused(f"an answer of more than {_MAX_ANSWER_BYTES} bytes")
+                    raise _RefusedError(f"an answer of more than {_MAX_ANSWER_BYTES} bytes")
                 left = response.length
                 if left:
                     raise http.client.IncompleteRead(body, left)
@@ -358,7 +359,7 @@ def _checked_url(url: str, path: str) -> str:
 
 
 def _connect(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, str]:
-    """Returns a connection, by way of the environment's proxy where there is one, and the target."""
+    """Returns a connection, by the environment's proxy where there is one, and the target."""
     parts = urllib.parse.urlsplit(url)
     host, port = str(parts.hostname), parts.port
     secure = parts.scheme == "https"
@@ -382,10 +383,8 @@ def _proxy(scheme: str) -> str:
 
 def _cut(one: socket.socket) -> None:
     """Ends a connection that another thread reads from, which then sees the end of it."""
-    try:
+    with contextlib.suppress(OSError):  # it has ended meanwhile
         socket.socket.shutdown(one, socket.SHUT_RDWR)  # not TLS's own, which is not for two threads
-    except OSError:
-        pass  # it has ended meanwhile
 
 
 def _retry_after(text: str | None) -> float | None:
@@ -404,7 +403,7 @@ def _retry_after(text: str | None) -> float | None:
     if not seconds >= 0:
         return 0.0
     if seconds > _MAX_RETRY_AFTER_S:
-        raise _Refused(f"asks to wait {seconds:.0f} s; try again later")
+        raise _RefusedError(f"asks to wait {seconds:.0f} s; try again later")
     return seconds
 
 

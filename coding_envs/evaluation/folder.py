@@ -186,8 +186,9 @@ class ResultsFolder:
             if known.get(name) != value:
                 what = _NAMES.get(name, name)
                 raise InvalidValueError(
-                    f"{self.path} holds another evaluation: its {what} differs ({_short(known, name)}"
-                    f", now {_short(identity, name)}); name another folder, or remove it"
+                    f"{self.path} holds another evaluation: its {what} differs "
+                    f"({_short(known, name)}, now {_short(identity, name)}); name another folder, "
+                    "or remove it"
                 )
 
     def _read(self, name: str) -> Iterator[dict[str, Any]]:

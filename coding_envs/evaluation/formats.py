@@ -209,7 +209,7 @@ def _write_livecodebench(
     report: EvalReport, problems: ProblemSet, folder: Path, source: Path | None
 ) -> list[Path]:
     stem = "samples" if source is None else source.name.removesuffix(".gz").rpartition(".")[0]
-    said = _outputs(report, problems, source)
+    said = _outputs(problems, source)
     by_key = _by_key(report)
     rows: list[dict[str, Any]] = []
     results: dict[str, list[list[int | bool]]] = {}
@@ -242,7 +242,7 @@ def _write_livecodebench(
     return paths
 
 
-def _outputs(report: EvalReport, problems: ProblemSet, source: Path | None) -> dict[str, list[str]]:
+def _outputs(problems: ProblemSet, source: Path | None) -> dict[str, list[str]]:
     """Returns problem key -> what the model said, where the samples' file holds it."""
     found: dict[str, list[str]] = {}
     if source is None:

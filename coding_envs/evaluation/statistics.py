@@ -68,7 +68,8 @@ def mcnemar(gained: int, lost: int) -> float:
     by either: the smaller count is binomial with probability 1/2.
 
     Args:
-      gained, lost: problems that only the one, and only the other, solves; >= 0.
+      gained: problems that only the one solves, >= 0.
+      lost: problems that only the other solves, >= 0.
 
     Source: McNemar 1947; the exact form as in Fagerland, Lydersen & Laake 2013
       (doi:10.1186/1471-2288-13-91), equation 2.
