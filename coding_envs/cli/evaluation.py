@@ -24,6 +24,7 @@ from ..evaluation import (
     evaluate,
     identity_of,
     read_samples,
+    read_verdicts,
     reference_samples,
     rejudge,
     write_format,
@@ -111,7 +112,7 @@ def _eval(options: argparse.Namespace, kind: str) -> int:
         if options.out is not None:
             report.write(options.out)
         if options.format is not None:
-            write_format(options.format, report, kept, options.out, options.samples)
+            write_format(options.format, report, problems, options.out, options.samples)
     if options.json:
         say_json(report.to_json())
     else:
@@ -153,7 +154,7 @@ def _rejudge(options: argparse.Namespace) -> int:
             if getattr(options, name) is None:
                 setattr(options, name, load.get(name))
     problems = _problems(options, options.dataset)
-    total = sum(1 for line in file.read_bytes().split(b"\n") if line.strip())
+    total = len(read_verdicts(file))
     with (
         Judge(workers=options.workers, cache="memory") as judge,
         Progress(total, "unchanged") as progress,

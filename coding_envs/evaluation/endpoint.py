@@ -157,6 +157,11 @@ class Endpoint:
             for _ in wanted:
                 answer = answers.get()
                 if isinstance(answer, Exception):
+                    self.close()
+                    while not answers.empty():  # what has arrived meanwhile was paid for
+                        late = answers.get()
+                        if isinstance(late, Written):
+                            yield late
                     raise answer
                 yield answer
         finally:
@@ -263,7 +268,7 @@ class Endpoint:
             status, found, body = self._exchange(data, headers)
         except ssl.SSLCertVerificationError as error:
             raise _RefusedError(f"its certificate is not trusted: {error.verify_message}") from None
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             text = f"{type(error).__name__}: {error}"
             if not self._answered and isinstance(error, (ConnectionRefusedError, socket.gaierror)):
                 raise _RefusedError(f"no server answers there ({text}); start it") from None

@@ -31,7 +31,7 @@ __all__ = ["FailedTest", "ResultsFolder", "SampleResult", "read_verdicts", "writ
 
 _FORMAT = 1
 _NAMES = {
-    "format": "layout",
+    "format": "layout of the folder",
     "problem_set": "problems (other rows, limits or tests)",
     "judge_version": "version of the judge",
     "source": "source of the samples",
@@ -186,8 +186,8 @@ class ResultsFolder:
             if known.get(name) != value:
                 what = _NAMES.get(name, name)
                 raise InvalidValueError(
-                    f"{self.path} holds another evaluation: its {what} differs "
-                    f"({_short(known, name)}, now {_short(identity, name)}); name another folder, "
+                    f"{self.path} holds another evaluation ({what}: {_short(known, name)}, "
+                    f"now {_short(identity, name)}); name another folder, "
                     "or remove it"
                 )
 

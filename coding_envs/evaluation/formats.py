@@ -53,7 +53,7 @@ def write_format(
     Args:
       name: one of FORMATS.
       report: of the evaluation.
-      problems: of the evaluation.
+      problems: of the evaluation, or more.
       folder: where the files go.
       samples: the file that the samples came from, whose name the others take; or None.
 

@@ -87,6 +87,8 @@ class EvalReport:
     @cached_property
     def by_difficulty(self) -> list[Group]:
         """The problems by difficulty; none where the dataset does not say."""
+        if not any(row.difficulty for row in self.rows):
+            return []
         return groups(self.rows, list(self.pass_at_k), lambda r: [r.difficulty or "not said"])
 
     @cached_property

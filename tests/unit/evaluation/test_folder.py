@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+from types import MappingProxyType
 
 import pytest
 
 from coding_envs.data import ProblemSet
-from coding_envs.errors import InvalidValueError
+from coding_envs.errors import InvalidValueError, SandboxError
 from coding_envs.evaluation import (
     ResultsFolder,
     Written,
@@ -110,7 +111,7 @@ def test_half_a_line_is_cut_off(tmp_path, cut):
 def test_changed_samples_and_faults_of_ours_are_judged_again(tmp_path):
     def broken(run):
         if "wrong" in run.source:
-            raise RuntimeError("the jail is out of order")
+            raise SandboxError("the jail is out of order")
         return Counting()(run)
 
     assert run(tmp_path, broken).faults == 6
@@ -132,9 +133,9 @@ def test_verdicts_hold_the_programs_and_can_be_read_as_samples(tmp_path):
 def test_another_evaluation_is_refused(tmp_path):
     run(tmp_path, Counting())
     for identity, says in (
-        (identity_of(PROBLEMS[:5], "s"), "its problems (other rows, limits or tests) differs"),
-        (identity_of(PROBLEMS, "t"), 'its source of the samples differs ("s", now "t")'),
-        (identity_of(PROBLEMS, "s", {"seed": 1}), "its settings of the model differs"),
+        (identity_of(PROBLEMS[:5], "s"), "(problems (other rows, limits or tests): "),
+        (identity_of(PROBLEMS, "t"), '(source of the samples: "s", now "t")'),
+        (identity_of(PROBLEMS, "s", {"seed": 1}), '(settings of the model: {}, now {"seed": 1})'),
     ):
         with pytest.raises(InvalidValueError) as caught:
             ResultsFolder(tmp_path, identity)
@@ -186,7 +187,7 @@ def test_two_processes_never_share_a_folder(tmp_path):
 class Pen:
     """A writer that breaks after some samples."""
 
-    settings = {"pen": 1}
+    settings = MappingProxyType({"pen": 1})
 
     def __init__(self, breaks_after=None):
         self.wrote, self.breaks_after = [], breaks_after
