@@ -170,7 +170,7 @@ class EvalReport:
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        elapsed = {"elapsed_s": round(self.seconds, 3)}
+        elapsed = {"elapsed_s": round(self.seconds, 6)}
         lines = (json.dumps(r.to_json() | elapsed) + "\n" for r in self.results)
         write_whole(folder / "verdicts.jsonl", lines)
         write_whole(folder / "report.html", [report_page(self)])

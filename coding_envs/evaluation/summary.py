@@ -190,7 +190,7 @@ def groups(
     ]
 
 
-_EASE = ("beginner", "introductory", "very_easy", "easy", "interview", "medium", "medium_hard")
+_EASE = ("trivial", "beginner", "introductory", "very_easy", "easy", "interview", "medium", "medium_hard")
 _EASE += ("competition", "hard", "very_hard")
 
 

@@ -142,7 +142,7 @@ def _numbers(report: EvalReport) -> str:
         low, high = report.intervals.get(k, (value, value))
         cells.append((f"pass@{k}", f"{value:.1%}", f"95%: {low:.1%} to {high:.1%}"))
     cells.append(("problems", f"{len(report.rows):,}", _plural(len(report.results), "sample")))
-    cost = f"{report.cpu_time_s:,.1f} s of CPU time"
+    cost = f"{report.cpu_time_s:,.2f} s of CPU time"
     cells.append(("executions", f"{report.executions:,}", cost))
     rate = f"{len(report.results) / report.seconds:,.1f} samples/s" if report.seconds else ""
     cells.append(("seconds", f"{report.seconds:,.1f}", rate))

@@ -38,15 +38,15 @@
   }
 
   function open(details, row) {
-    const part = (title, text) => {
+    const part = (title, text, name = "wrap") => {
       if (text === undefined || text === "") return;
-      details.append(make("h3", "", title), make("pre", "", text));
+      details.append(make("h3", "", title), make("pre", name, text));
     };
     if (row.message) part(row.test ? `Test ${row.test} of ${row.total}` : "Message", row.message);
     part("Input of the test", row.shown);
     part("Expected", row.expected);
     part("End of standard error", row.stderr);
-    part("Program", row.program === undefined ? "not on this page; see verdicts.jsonl" : row.program);
+    part("Program", row.program === undefined ? "not on this page; see verdicts.jsonl" : row.program, "");
   }
 
   function line(row) {

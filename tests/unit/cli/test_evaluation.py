@@ -201,14 +201,14 @@ def test_a_model_behind_an_endpoint(capsys, tmp_path, server):
 
 @pytest.mark.nsjail
 def test_ctrl_c_leaves_a_folder_that_goes_on(tmp_path):
-    slow = "import time\nt = time.process_time()\nwhile time.process_time() < t + 0.2:\n    pass\n"
+    slow = "import time\nt = time.process_time()\nwhile time.process_time() < t + 0.1:\n    pass\n"
     lines = [json.dumps({"task_id": p.key, "solution": f"{slow}# {p.key}"}) for p in STARTER]
     samples = tmp_path / "s.jsonl"
     samples.write_text("\n".join(lines))
     out = tmp_path / "out"
     command = [
         *(sys.executable, "-m", "coding_envs", "eval", "starter", "--split", "test", "--limit"),
-        *("40", "--samples", str(samples), "--workers", "2", "--out", str(out), "--json"),
+        *("24", "--samples", str(samples), "--workers", "2", "--out", str(out), "--json"),
     ]
     process = subprocess.Popen(
         command,
@@ -220,7 +220,7 @@ def test_ctrl_c_leaves_a_folder_that_goes_on(tmp_path):
     verdicts = out / "verdicts.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if verdicts.exists() and verdicts.read_text().count("\n") >= 5:
+        if verdicts.exists() and verdicts.read_text().count("\n") >= 3:
             break
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
@@ -228,12 +228,14 @@ def test_ctrl_c_leaves_a_folder_that_goes_on(tmp_path):
     assert process.returncode == 130
     assert err == f"coding-envs: interrupted; the same command goes on with what is in {out}\n"
     kept = verdicts.read_text().count("\n")
-    assert 5 <= kept < 40
+    assert 3 <= kept < 24
     assert not (out / "results.json").exists()
     before = verdicts.read_text()
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["samples"] == 40
+    assert json.loads(done.stdout)["samples"] == 24
     rows = [json.loads(line) for line in before.splitlines()]
-    after = {(r["task_id"], r["sample"]): r for r in map(json.loads, verdicts.open())}
+    after = {
+        (r["task_id"], r["sample"]): r for r in map(json.loads, verdicts.read_text().splitlines())
+    }
     assert all(after[r["task_id"], r["sample"]]["cpu_time_s"] == r["cpu_time_s"] for r in rows)

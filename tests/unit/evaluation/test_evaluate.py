@@ -160,7 +160,7 @@ def test_the_report_as_json_text_and_files(tmp_path):
 def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(tmp_path):
     report = run({"a": ["right"]})
     (tmp_path / "verdicts.jsonl").mkdir()
-    (tmp_path / "results.jsonl" / "x").touch()
+    (tmp_path / "verdicts.jsonl" / "x").touch()
     with pytest.raises(OSError, match="verdicts"):
         report.write(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["verdicts.jsonl"]

