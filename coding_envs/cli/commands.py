@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..data import ProblemSet, dataset_names, dataset_spec, load_problems, parse_where
 from ..errors import CodingEnvsError, DatasetError, InvalidValueError, UnknownNameError
-from ..evaluation import evaluate, read_samples, reference_samples
 from ..judge import Judge
 from ..problem import Problem
 from ..registry import environment_ids
 from . import views
-from .terminal import Progress, say, say_json
+from .terminal import say, say_json
 
 __all__ = [
     "load_asked",
     "narrowed",
     "run_convert",
     "run_doctor",
-    "run_eval",
     "run_grade",
     "run_list",
     "run_show",
@@ -98,43 +95,6 @@ def run_grade(options: argparse.Namespace) -> int:
     return 0 if verdict.accepted else 1
 
 
-def run_eval(options: argparse.Namespace) -> int:
-    """Judges samples for a dataset: 0 where all could be judged, whatever the score."""
-    kind = _kind_of_samples(options.samples)
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)  # to fail before the work, not after it
-    # Samples may be for problems that are not evaluated.
-    problems = load_asked(options, options.dataset, narrow=False)
-    kept = narrowed(problems, options)
-    samples: Mapping[str, Sequence[str]]
-    if kind == "reference":
-        samples = reference_samples(kept)
-    elif kind == "file":
-        samples = read_samples(options.samples, problems)
-    else:
-        checkpoint = _optional("coding_envs.integrations.checkpoint", "a checkpoint")
-        samples = checkpoint.samples_from_checkpoint(
-            options.samples,
-            kept,
-            greedy=options.samples_per_problem == 1,
-            samples=options.samples_per_problem,
-            seed=options.seed,
-        )
-    samples = {p.key: samples[p.key] for p in kept if p.key in samples}
-    total = sum(len(programs) for programs in samples.values())
-    with Judge(workers=options.workers, cache="memory") as judge, Progress(total) as progress:
-        report = evaluate(
-            kept, samples, judge, options.k, source=options.samples, on_verdict=progress
-        )
-    if options.out is not None:
-        report.write(options.out)
-    if options.json:
-        say_json(report.to_json())
-    else:
-        say(report.to_text())
-    return 1 if report.faults else 0
-
-
 def run_doctor(options: argparse.Namespace) -> int:
     """Checks the sandbox and the languages: 1 where a check failed."""
     doctor = _optional("coding_envs.sandbox.doctor", "the doctor")
@@ -160,17 +120,6 @@ def _optional(module: str, what: str) -> Any:
             f"{what} needs the module {error.name}, which is not installed; "
             "pip install coding-envs coding-envs-trainer"
         ) from error
-
-
-def _kind_of_samples(what: str) -> str:
-    if what == "reference":
-        return "reference"
-    name = what.lower()
-    if name.endswith((".jsonl", ".jsonl.gz", ".pt")):
-        _require_path("--samples", what)
-        return "checkpoint" if name.endswith(".pt") else "file"
-    wanted = "'reference', a .jsonl or .jsonl.gz file, or a .pt checkpoint"
-    raise InvalidValueError(f"--samples must be {wanted}, got {what!r}")
 
 
 def _require_path(option: str, path: str) -> None:

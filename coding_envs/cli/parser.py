@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..errors import InvalidValueError
+from ..evaluation import FORMATS, PROMPTS
 from . import commands
 from .certify import run_certify, run_overlap
 from .conformance import run_conformance_command
+from .evaluation import run_compare, run_eval
 
 __all__ = ["COMMANDS", "TRAINER_COMMANDS", "make_parser"]
 
@@ -23,7 +26,8 @@ TRAINER_COMMANDS = {
     "plot": "draw trainings from their logs",
 }
 COMMANDS = (
-    *("list", "show", "grade", "eval", "certify", "overlap", "convert", "conformance", "doctor"),
+    *("list", "show", "grade", "eval", "compare", "certify", "overlap", "convert"),
+    *("conformance", "doctor"),
     *TRAINER_COMMANDS,
 )
 
@@ -55,6 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
   coding-envs show starter/constant-n-1           a problem
   coding-envs grade starter/constant-n-1 mine.py  a verdict on a program
   coding-envs eval humaneval --samples s.jsonl    pass@k of a file of samples
+  coding-envs compare results-a results-b         is the one better than the other?
   coding-envs certify starter                     is a dataset fit to learn from?
   coding-envs conformance                         is the judge itself right?
   coding-envs train coding_problem                a policy that learns to write programs
@@ -70,6 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_show(into)
     _add_grade(into)
     _add_eval(into)
+    _add_compare(into)
     _add_certify(into)
     _add_overlap(into)
     _add_convert(into)
@@ -160,20 +166,39 @@ def _add_eval(into: _Commands) -> None:
         """  coding-envs eval starter --samples reference
   coding-envs eval humaneval --samples samples.jsonl --data-files HumanEval.jsonl --k 1,10
   coding-envs eval mbpp --config sanitized --samples samples.jsonl.gz --out results --json
-  coding-envs eval starter --split test --samples model.pt --samples-per-problem 10
+  coding-envs eval starter --split test --samples model.pt --n 10
+  coding-envs eval humaneval --model ./my-model --n 10 --k 1,10 --out results
+  coding-envs eval humaneval --endpoint http://localhost:8000/v1 --model qwen --out results
+  coding-envs eval humaneval --samples samples.jsonl --out results --format human-eval
+  coding-envs eval --rejudge results/verdicts.jsonl
 
-A file of samples holds a JSON object per line, with task_id and completion (as OpenAI's
-human-eval writes it) or task_id and solution (as EvalPlus does). A problem without a sample
-counts as 0. A k above the number of samples of some problem is left out, with a note. Samples
-that could not be judged, by no fault of theirs, count neither way: then the exit code is 1.""",
+Samples are JSON lines with task_id and completion (as OpenAI's human-eval writes them) or task_id
+and solution (as EvalPlus does); a folder HumanEval_0/0.py, ... of EvalPlus; or a JSON list with
+question_id and code_list or output_list (as LiveCodeBench writes it). Of a completion with fenced
+blocks the last one for Python is taken. A problem without a sample counts as 0. A k above the
+number of samples of some problem is left out, with a note. Samples that could not be judged, by no
+fault of theirs, count neither way: then the exit code is 1.
+
+With --out, the same command goes on where an earlier one was interrupted. --rejudge gives the
+verdicts of an earlier evaluation anew; its exit code is 1 where any came out otherwise.""",
     )
-    parser.add_argument("dataset", metavar="DATASET", help="a dataset's name; see coding-envs list")
+    parser.add_argument(
+        "dataset", metavar="DATASET", nargs="?", help="a dataset's name; see coding-envs list"
+    )
     parser.add_argument(
         "--samples",
-        required=True,
         metavar="WHAT",
-        help="'reference' for the dataset's own solutions, a .jsonl or .jsonl.gz file, or a "
-        "checkpoint (.pt) of a policy",
+        help="'reference' for the dataset's own solutions, a file of samples (.jsonl or .json, "
+        "also .gz), a folder as EvalPlus writes it, or a checkpoint (.pt) of a policy",
+    )
+    parser.add_argument(
+        "--model", metavar="M", help="a causal language model on the hub or in a folder"
+    )
+    parser.add_argument(
+        "--endpoint", metavar="URL", help="ask --model at a server that speaks OpenAI's protocol"
+    )
+    parser.add_argument(
+        "--rejudge", type=Path, metavar="FILE", help="give the verdicts in a verdicts.jsonl anew"
     )
     _add_source(parser)
     parser.add_argument(
@@ -183,20 +208,94 @@ that could not be judged, by no fault of theirs, count neither way: then the exi
         "--workers", type=_count, metavar="N", help="runs at one time (default: one per processor)"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="write report.json and results.jsonl there"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write results.json, verdicts.jsonl and report.html there",
     )
     parser.add_argument(
+        "--format", choices=FORMATS, help="write the files of that evaluator there too"
+    )
+    _add_sampling(parser)
+    _add_json(parser)
+    parser.set_defaults(run=run_eval)
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("samples that a model or a checkpoint writes")
+    group.add_argument(
+        "--n",
         "--samples-per-problem",
+        dest="n",
         type=_count,
         default=1,
         metavar="N",
-        help="of a checkpoint: programs to write per problem; one is written greedily (default: 1)",
+        help="programs to write per problem (default: 1)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of a checkpoint's samples (default: 0)"
+    group.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="0 takes the likeliest token each time (default: 0 where N is 1, else 0.8)",
     )
+    group.add_argument("--top-p", type=float, default=1.0, metavar="P", help="(default: 1)")
+    group.add_argument(
+        "--max-tokens", type=_count, default=2048, metavar="N", help="per program (default: 2048)"
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")
+    group.add_argument(
+        "--prompt",
+        choices=PROMPTS,
+        help="ask for an answer, or for the rest of a text (default: chat where the model can)",
+    )
+    group.add_argument(
+        "--batch-size", type=_count, default=8, metavar="N", help="of --model (default: 8)"
+    )
+    group.add_argument("--device", metavar="D", help="of --model (default: a GPU if there is one)")
+    group.add_argument(
+        "--concurrency",
+        type=_count,
+        default=8,
+        metavar="N",
+        help="of --endpoint: requests at one time (default: 8)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=300.0,
+        metavar="S",
+        help="of --endpoint: for one request (default: 300)",
+    )
+    group.add_argument(
+        "--api-key-env",
+        default="OPENAI_API_KEY",
+        metavar="NAME",
+        help="of --endpoint: the environment variable with the key (default: OPENAI_API_KEY)",
+    )
+    group.add_argument(
+        "--body",
+        type=_json_object,
+        metavar="JSON",
+        help="of --endpoint: more keys of each request; null removes one",
+    )
+
+
+def _add_compare(into: _Commands) -> None:
+    parser = _add(
+        into,
+        "compare",
+        "say whether two evaluations differ by more than chance",
+        """  coding-envs compare results-a results-b
+  coding-envs compare results-a results-b --json
+
+A and B are folders that eval --out wrote, for the same problems. The second is held against the
+first, problem by problem: McNemar's exact test where each has one sample per problem, else a
+permutation test.""",
+    )
+    parser.add_argument("first", metavar="A", help="a folder of results")
+    parser.add_argument("second", metavar="B", help="another one")
     _add_json(parser)
-    parser.set_defaults(run=commands.run_eval)
+    parser.set_defaults(run=run_compare)
 
 
 def _add_certify(into: _Commands) -> None:
@@ -444,6 +543,16 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= 1e6:
         raise argparse.ArgumentTypeError(f"must be seconds > 0, got {text!r}")
     return seconds
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"must be JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise argparse.ArgumentTypeError(f"must be a JSON object, got {text[:80]!r}")
+    return data
 
 
 def _ks(text: str) -> tuple[int, ...]:

@@ -90,7 +90,7 @@ def test_version(capsys):
         ([], "arguments are required: COMMAND; see coding-envs --help"),
         (["evl"], "no command named 'evl': did you mean 'eval'?"),
         (["list", "--jsn"], "unrecognized arguments: --jsn; see coding-envs"),
-        (["eval", "starter"], "the following arguments are required: --samples"),
+        (["eval", "starter"], "eval needs one of --samples, --model"),
         (["eval", "stater", "--samples", "reference"], "did you mean 'starter'"),
         (["eval", "starter", "--samples", "refrence"], "--samples must be 'reference', a .jsonl"),
         (["eval", "starter", "--samples", "no.jsonl"], "--samples: no such file: no.jsonl"),
@@ -299,8 +299,8 @@ def test_eval_reference_solutions(capsys, tmp_path):
     assert data["statuses"] == {"ACCEPTED": 8}
     assert data["executions"] >= 8
     assert data["seconds"] > 0
-    assert json.loads((tmp_path / "out" / "report.json").read_text()) == data
-    assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 8
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == data
+    assert len((tmp_path / "out" / "verdicts.jsonl").read_text().splitlines()) == 8
 
 
 @pytest.mark.nsjail
@@ -312,7 +312,7 @@ def test_eval_a_file_of_samples(capsys, tmp_path):
     arguments = ("eval", "starter", "--split", "test", "--samples", path, "--limit", "4")
     code, out, err = call(capsys, *arguments, "--k", "1,2")
     assert (code, err) == (0, "")  # whatever the score
-    assert re.search(r"^pass@1 +0\.3750$", out, re.MULTILINE)
+    assert re.search(r"^pass@1 +0\.3750  95%: ", out, re.MULTILINE)
     assert "note: pass@2 is left out: 1 problems have fewer than 2 samples" in out
     assert "note: 1 of 4 problems have no sample: they count as 0" in out
     code, data = as_json(capsys, *arguments)

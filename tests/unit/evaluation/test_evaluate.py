@@ -143,9 +143,13 @@ def test_the_report_as_json_text_and_files(tmp_path):
     out = tmp_path / "new" / "folder"
     report.write(out)
     report.write(out)
-    assert sorted(p.name for p in out.iterdir()) == ["report.json", "results.jsonl"]
-    assert json.loads((out / "report.json").read_text()) == data
-    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "report.html",
+        "results.json",
+        "verdicts.jsonl",
+    ]
+    assert json.loads((out / "results.json").read_text()) == data
+    lines = [json.loads(line) for line in (out / "verdicts.jsonl").read_text().splitlines()]
     assert [(x["task_id"], x["sample"], x["status"]) for x in lines] == [
         ("a", 0, "ACCEPTED"),
         ("a", 1, "WRONG_ANSWER"),
@@ -155,11 +159,11 @@ def test_the_report_as_json_text_and_files(tmp_path):
 
 def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(tmp_path):
     report = run({"a": ["right"]})
-    (tmp_path / "results.jsonl").mkdir()
-    (tmp_path / "results.jsonl" / "x").touch()
-    with pytest.raises(OSError, match="results"):
+    (tmp_path / "verdicts.jsonl").mkdir()
+    (tmp_path / "verdicts.jsonl" / "x").touch()
+    with pytest.raises(OSError, match="verdicts"):
         report.write(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["results.jsonl"]
+    assert [p.name for p in tmp_path.iterdir()] == ["verdicts.jsonl"]
 
 
 @pytest.mark.nsjail

@@ -49,6 +49,85 @@ def test_completions_and_solutions(tmp_path, humaneval, name):
     }
 
 
+def test_completions_with_fences_are_unpacked_and_solutions_are_not(tmp_path, humaneval):
+    problem = humaneval.by_key("HumanEval/2")
+    answer = "Here it is:\n```python\n    return number % 1.0\n```\nThat is all."
+    lines = [
+        {"task_id": "HumanEval/2", "completion": answer},
+        {"task_id": "HumanEval/2", "output": answer},
+        {"task_id": "HumanEval/2", "solution": answer},
+    ]
+    right = problem.prompt + "    return number % 1.0\n"
+    path = write(tmp_path / "s.jsonl", *lines)
+    assert read_samples(path, humaneval) == {"HumanEval/2": [right, right, answer]}
+
+
+@pytest.mark.parametrize("name", ["s.json", "s.json.gz", "s.jsonl"])
+def test_lists_as_livecodebench_writes_them(tmp_path, humaneval, name):
+    problem = humaneval.by_key("HumanEval/2")
+    rows = [
+        {"question_id": "HumanEval/2", "code_list": ["a", ""], "output_list": ["x", "y"]},
+        {"question_id": "HumanEval/53", "output_list": ["```python\ndef add(x, y): ...\n```"]},
+    ]
+    path = tmp_path / name
+    if name.endswith(".jsonl"):
+        write(path, *rows)
+    else:
+        write(path, json.dumps(rows))
+    found = read_samples(path, humaneval)
+    assert found["HumanEval/2"] == ["a", ""]
+    assert found["HumanEval/53"][0].endswith("def add(x, y): ...\n")
+    assert problem.key in found
+
+
+def test_a_folder_of_evalplus(tmp_path, humaneval):
+    for name, text in (("10.py", "ten"), ("2.py", "two"), ("0.py", "zero"), ("notes.txt", "no")):
+        (tmp_path / "HumanEval_2").mkdir(exist_ok=True)
+        (tmp_path / "HumanEval_2" / name).write_text(text)
+    (tmp_path / "HumanEval_53").mkdir()
+    (tmp_path / "HumanEval_53" / "0.py").write_bytes(b"x = '\xff'")
+    (tmp_path / "eval_results.json").write_text("{}")
+    assert read_samples(tmp_path, humaneval) == {
+        "HumanEval/2": ["zero", "two", "ten"],
+        "HumanEval/53": ["x = '\udcff'"],
+    }
+    (tmp_path / "HumanEvil_53").mkdir()
+    (tmp_path / "HumanEvil_53" / "0.py").touch()
+    with pytest.raises(UnknownNameError, match=r"see the folder .*HumanEvil_53"):
+        read_samples(tmp_path, humaneval)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidValueError, match="holds no samples; write a folder per problem"):
+        read_samples(tmp_path / "empty", humaneval)
+
+
+def test_a_folder_of_evalplus_for_mbpp(tmp_path, mbpp):
+    (tmp_path / "Mbpp_56").mkdir()
+    (tmp_path / "Mbpp_56" / "0.py").write_text("x")
+    assert read_samples(tmp_path, mbpp) == {"56": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{}", "must be a JSON list of objects, got dict"),
+        ("[1]", "[0]: must be a JSON object, got int"),
+        (
+            '[{"question_id": "HumanEval/2", "code_list": "x"}]',
+            "'code_list' must be a list of texts",
+        ),
+        ("[", "not JSON"),
+        ("", "holds no samples"),
+    ],
+)
+def test_a_malformed_list_is_named(tmp_path, humaneval, text, says):
+    path = tmp_path / "s.json"
+    path.write_text(text)
+    with pytest.raises(InvalidValueError) as caught:
+        read_samples(path, humaneval)
+    assert str(caught.value).startswith(str(path))
+    assert says in str(caught.value)
+
+
 @pytest.mark.parametrize("name", [56, "56", "Mbpp/56", "MBPP/56", "mbpp/full/test/56"])
 def test_the_ways_to_name_a_problem(tmp_path, mbpp, name):
     path = write(tmp_path / "s.jsonl", {"task_id": name, "completion": "x"})
