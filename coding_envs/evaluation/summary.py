@@ -190,8 +190,10 @@ def groups(
     ]
 
 
-_EASE = ("trivial", "beginner", "introductory", "very_easy", "easy", "interview", "medium", "medium_hard")
-_EASE += ("competition", "hard", "very_hard")
+_EASE = (
+    *("trivial", "beginner", "introductory", "very_easy", "easy", "interview", "medium"),
+    *("medium_hard", "competition", "hard", "very_hard"),
+)
 
 
 def _natural(name: str) -> tuple[int, float, str]:
