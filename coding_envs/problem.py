@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import hashlib
 import json
@@ -176,7 +177,7 @@ class JudgeProgram:
       of its standard error, 0..1), 3 a fault of its own. An interactor talks to the program on its
       standard input and output meanwhile, and writes the file `output` itself, if at all.
     - "script": arguments `input answer output`; prints 1 or true for right, 0 or false for wrong,
-      or a number between as part of the points; beyond 1, out of 100 (the generated checkers of
+      or a number between as part of the points; 100 is right, too (the generated checkers of
       open-r1/codeforces).
 
     Attributes:
@@ -522,9 +523,12 @@ def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
         if f.default is MISSING and f.default_factory is MISSING:
             _require(f.name in data, f"{cls.__name__} {f.name}", None, "present")
     unknown = sorted(set(data) - names - {"kind"})
-    among = ", ".join(sorted(names))
-    among = among if len(among) <= 200 else "its fields"
-    _require(not unknown, f"{cls.__name__} keys", unknown, f"among {among}")
+    if unknown:
+        known = ", ".join(sorted(names))
+        if len(known) > 200:
+            near = difflib.get_close_matches(unknown[0], sorted(names), n=3, cutoff=0.3)
+            known = ", ".join([*near, "..."]) if near else f"its {len(names)} fields"
+        _require(False, f"{cls.__name__} keys", unknown, f"among {known}")
     return {name: value for name, value in data.items() if name != "kind"}
 
 

@@ -218,7 +218,8 @@ def _parse_int(digits: str) -> int:
     if digits[0] == "-":
         return -_parse_int(digits[1:])
     half = len(digits) // 2
-    return _parse_int(digits[:-half]) * 10**half + _parse_int(digits[-half:])
+    shift: int = 10**half
+    return _parse_int(digits[:-half]) * shift + _parse_int(digits[-half:])
 
 
 def parse_json_or_python(text: str) -> Any:

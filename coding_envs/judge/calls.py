@@ -232,8 +232,7 @@ def call_all(
     time_outs = 0
     for _ in range(_MAX_RUNS):
         rest = calls[len(outcomes) :] if outcomes else calls
-        texts = {"prelude": prelude, "setup": setup}
-        run = Run(program, calls=rest, limits=limits, scratch=scratch, **texts)
+        run = Run(program, calls=rest, prelude=prelude, setup=setup, limits=limits, scratch=scratch)
         (result,) = yield from on_time([run])
         if most and len(result.channel) > _WORTH_A_LOOK:
             shortened = _shortened(result.channel, most[len(outcomes) :])

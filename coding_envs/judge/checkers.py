@@ -143,8 +143,8 @@ def _script_opinion(result: RunResult) -> _Opinion:
         points = {"true": 1.0, "false": 0.0}[word] if word in ("true", "false") else float(word)
     except ValueError:
         points = math.nan
-    if 1 < points <= 100:  # a score out of a hundred
-        points /= 100
+    if points == 100:  # the full score, where others print 1
+        points = 1.0
     if not 0 <= points <= 1:
         return _Opinion(None, said=f"must print true, false or 0..1, got {_short(word)}")
     return _with_points(points, _first_line(result.stderr))

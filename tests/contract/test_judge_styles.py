@@ -608,6 +608,8 @@ elif got[0] == "quiet":
     pass
 elif got[0] == "many":
     print(3)
+elif got[0] == "hundred":
+    print(100)
 else:
     print([False, "1"][int(got[0]) + int(got[1]) == int(want[0])])
 """
@@ -622,6 +624,7 @@ SUM = StdioTest("5\n", "1 4\n")
         ("testlib", "hang 1", WRONG, 0), ("testlib", "odd 1", WRONG, 0),
         ("script", "2 3", GOOD, 1), ("script", "2 2", WRONG, 0), ("script", "half", WRONG, 0.5), ("script", "", WRONG, 0),
         ("script", "quiet", WRONG, 0), ("script", "many", WRONG, 0), ("script", "x y", WRONG, 0),
+        ("script", "hundred", GOOD, 1),
     ],
 )  # fmt: skip
 def test_checkers(judge: Judge, protocol: str, output: str, status: Status, points: float) -> None:

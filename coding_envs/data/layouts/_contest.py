@@ -173,7 +173,7 @@ def call_test(columns: Row, column: str, arguments: Any, expected: Any) -> CallT
         raise columns.fault(column, str(error)) from None
 
 
-def entry_point_for(columns: Row, function: str, code: Iterable[str]) -> str:
+def entry_point_for(columns: Row, function: object, code: Iterable[str]) -> str:
     """Returns what is called: the function, or where the code has it in a class, the method.
 
     Args:

@@ -278,7 +278,7 @@ def _unpickled(data: bytes) -> Any:
     try:
         for count, (opcode, value, _) in enumerate(pickletools.genops(data)):
             # An unpickler makes room for as many objects as the index says.
-            index = value if opcode.name == "LONG_BINPUT" else 0
+            index = value if opcode.name == "LONG_BINPUT" and isinstance(value, int) else 0
             if opcode.name not in _HARMLESS or index > count:
                 harmful = opcode.name
                 break

@@ -191,9 +191,11 @@ def test_slow_answers_are_broken_off(bad):
 
 @pytest.mark.parametrize(
     ("after", "least"),
-    [("0.4", 0.4), (formatdate(time.time() + 3600, usegmt=True), None), ("0", 0.0)],
+    [("0.4", 0.4), ("in an hour", None), ("0", 0.0)],
 )
 def test_retry_after_is_obeyed(after, least):
+    if after == "in an hour":
+        after = formatdate(time.time() + 3600, usegmt=True)
     with serving(lambda h: h.say(429, b"", Retry_After=after), good) as server:
         if least is None:
             with pytest.raises(CodingEnvsError, match=r"asks to wait 3[56]"):
