@@ -25,6 +25,7 @@ __all__ = ["ParquetSource"]
 _INSTALL = "pip install 'coding-envs[hf]'"
 _BATCH_BYTES = 4 << 20  # rows of about this size are decoded at once
 _BATCH_ROWS = 1024
+_BUFFER_BYTES = 1 << 20  # read at once of a column
 _SMALL_GROUP_BYTES = 16 << 20  # a group no larger is held in memory when one of its rows is wanted
 _GROUPS = 4  # so many of them
 
@@ -114,6 +115,8 @@ class ParquetSource:
                 columns=columns,
                 use_threads=False,
             )
+        # A page may be as large as its group; the allocator would keep what it took.
+        importlib.import_module("pyarrow").default_memory_pool().release_unused()
 
     def _table(self, group: int) -> Any:
         """Returns a row group as an Arrow table, in memory or mapped into it."""
@@ -153,7 +156,9 @@ class ParquetSource:
                 f"reading {self._path} needs the package 'pyarrow': {_INSTALL}"
             ) from None
         try:
-            with parquet.ParquetFile(self._path, memory_map=False, pre_buffer=False) as file:
+            with parquet.ParquetFile(
+                self._path, buffer_size=_BUFFER_BYTES, pre_buffer=False
+            ) as file:
                 yield file
         except (OSError, ValueError) as error:  # pyarrow's errors derive from these
             raise DatasetError(f"cannot read {self._path}: {line_of(error)}") from error

@@ -34,7 +34,7 @@ __all__ = [
 
 TESTS = ("public_tests", "hidden_tests")
 JSON_COLUMNS = (*TESTS, "limits", "comparison", "checker", "interactor", "row")
-LIST_COLUMNS = ("solutions", "wrong_solutions", "tags", "flags")
+LIST_COLUMNS = ("solutions", "wrong_solutions", "stop_tokens", "tags", "flags")
 NUMBER_COLUMNS = ("rating",)
 _FIELDS = tuple(field.name for field in fields(Problem))
 COLUMNS = (*_FIELDS, "style", "exact")

@@ -10,7 +10,9 @@ from pathlib import Path
 import pufferlib
 import pytest
 
+import coding_envs_trainer
 from coding_envs.errors import CodingEnvsError, InvalidValueError, UnknownNameError
+from coding_envs.registry import puffer_names
 from coding_envs_trainer.config import (
     BASE_KEYS,
     OPTION_KEYS,
@@ -240,3 +242,11 @@ def test_reading_the_configuration_loads_nothing_heavy() -> None:
         "assert not {'torch', 'pufferlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, timeout=60)
+
+
+def test_every_dataset_has_a_name_for_the_command_line() -> None:
+    config = configparser.ConfigParser()
+    config.read(Path(coding_envs_trainer.__file__).parent / "config" / "coding_envs.ini")
+    names = config["base"]["env_name"].split()
+    assert len(names) == len(set(names))
+    assert set(puffer_names()) <= set(names)

@@ -115,6 +115,10 @@ def test_version(capsys):
         (["show", "starter/test/constant-n-1", "--split", "train"], "--split train contradicts"),
         (["show", "starter/no-such-thing"], "no problem of starter/train named 'no-such-thing'"),
         (["show", "--dataset", "humaneval", "--data-files", HUMANEVAL, "HumanEvil/32"], "mean 'Hu"),
+        (["list", "starter", "--where", "dificulty=easy"], "did you mean 'difficulty'"),
+        (["list", "starter", "--where", "difficulty"], "a condition must be KEY=VALUE"),
+        (["convert", "starter", "out.txt"], "OUT must end in .jsonl, .jsonl.gz or .parquet, got"),
+        (["convert", "starter", "no/out.jsonl"], "OUT: no such folder: no"),
         (["grade", "starter/constant-n-1", "no.py"], "FILE: no such file: no.py"),
         (["grade", "starter/constant-n-1", str(DATA)], "Is a directory"),
     ],
@@ -156,7 +160,43 @@ def test_list(capsys):
     code, data = as_json(capsys, "list")
     assert code == 0
     assert [d["name"] for d in data["datasets"]] == list(dataset_names())
+    starter = data["datasets"][0]
+    assert (starter["rows"], starter["here"]) == (590, "bundled")
+    assert starter["styles"] == ["call", "stdio"]
     assert "CodingProblem-v0" in data["environments"]
+
+
+def test_list_the_problems_of_a_dataset(capsys):
+    code, out, _ = call(capsys, "list", "basic", "--where", "style=stdio", "--limit", "2")
+    assert code == 0
+    assert out.splitlines()[0] == "basic/train: 2 problems, 0 dropped"
+    code, data = as_json(capsys, "list", "basic", "--where", "difficulty=easy,medium")
+    wanted = load_problems("basic", where={"difficulty": ["easy", "medium"]})
+    assert tuple(row["key"] for row in data["problems"]) == wanted.keys
+    assert len(wanted) > 2
+
+
+def test_convert_and_use_what_was_written(capsys, tmp_path):
+    path = tmp_path / "out.parquet"
+    code, data = as_json(capsys, "convert", "basic", path, "--where", "difficulty=easy")
+    assert (code, data["dropped"]) == (0, 0)
+    assert list(load_problems(path)) == list(load_problems("basic", where={"difficulty": "easy"}))
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text(Path(HUMANEVAL).read_text() + "{")
+    again = tmp_path / "again.jsonl.gz"
+    code, out, _ = call(capsys, "convert", "humaneval", again, "--data-files", broken)
+    assert code == 0
+    assert "8 problems, 1 dropped (1 x not JSON" in out
+    assert list(load_problems(again)) == list(load_problems("humaneval", data_files=HUMANEVAL))
+    names = ["again.jsonl.gz", "broken.jsonl", "out.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_an_evaluation_of_some_takes_samples_of_all(capsys, tmp_path):
+    path = write_samples(tmp_path / "s.jsonl", [(p.key, "1") for p in STARTER])
+    where = ["--where", f"key={STARTER[1].key},{STARTER[2].key},{STARTER[3].key}", "--limit", "2"]
+    code, data = as_json(capsys, "eval", "starter", "--split", "test", "--samples", path, *where)
+    assert (code, data["problems"], data["samples"]) == (0, 2, 2)
 
 
 def test_show_a_problem_by_each_form_of_its_name(capsys):
