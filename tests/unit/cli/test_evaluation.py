@@ -134,6 +134,9 @@ class Server(ThreadingHTTPServer):
         self.asked, self.broken = 0, False
         self.lock = threading.Lock()
 
+    def handle_error(self, request, client_address):
+        """Says nothing: a client that was refused once breaks off its other requests."""
+
 
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
