@@ -106,7 +106,7 @@ def test_an_evaluation_leaves_them_out_and_says_so(lazy, judge, tmp_path):
     report = evaluate(lazy, "reference", judge)
     assert report.pass_at_k == {1: 1.0}
     assert [row.key for row in report.rows] == list(lazy.checked().keys)
-    assert "3 problems have a broken row: they are left out" in report.notes
+    assert "3 rows turned out to be broken and are left out" in report.notes
     assert len(report.dropped) == 3
     path = tmp_path / "samples.jsonl"
     names = ["k0", "some/default/train/k2"]
