@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import ProblemSet
-from ..errors import InvalidValueError, UnknownNameError
-from ..problem import Problem
+from ..errors import DatasetRowError, InvalidValueError, UnknownNameError
 from .extraction import extract_code
 
 __all__ = ["SAMPLE_FILES", "Samples", "read_samples", "reference_samples", "sample_lines"]
@@ -91,7 +90,7 @@ def _pairs(
         name = _name(data, where)
         column = next((one for one in ("task_id", "question_id") if one in data), "task_id")
         key = names.key(name, f"{column!r} at {where}")
-        for program in _programs(data, problems.by_key(key), where):
+        for program in _programs(data, problems, key, where):
             yield key, program, data
 
 
@@ -179,24 +178,29 @@ def _name(data: dict[str, Any], where: str) -> str:
     raise InvalidValueError(f"{where}: 'task_id' is missing")
 
 
-def _programs(data: dict[str, Any], problem: Problem, where: str) -> list[str]:
+def _programs(data: dict[str, Any], problems: ProblemSet, key: str, where: str) -> list[str]:
     for name in _ONE:
         if name in data:
             text = data[name]
             if not isinstance(text, str):
                 got = type(text).__name__
                 raise InvalidValueError(f"{where}: {name!r} must be text, got {got}")
-            return [text if name == "solution" else _program(text, problem)]
+            return [text if name == "solution" else _program(text, problems, key)]
     for name in _MANY:
         if name in data:
             texts = data[name]
             if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
                 raise InvalidValueError(f"{where}: {name!r} must be a list of texts")
-            return [text if name == "code_list" else _program(text, problem) for text in texts]
+            whole = name == "code_list"
+            return [text if whole else _program(text, problems, key) for text in texts]
     raise InvalidValueError(f"{where}: neither 'completion' nor 'solution' is there")
 
 
-def _program(text: str, problem: Problem) -> str:
+def _program(text: str, problems: ProblemSet, key: str) -> str:
+    try:
+        problem = problems.by_key(key)
+    except DatasetRowError:
+        return text  # the row is broken: the evaluation leaves its problem out, and says so
     return problem.assemble(extract_code(text, problem.language))
 
 
