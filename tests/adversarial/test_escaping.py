@@ -93,7 +93,15 @@ PROGRAMS = {
     "semaphores": "import multiprocessing as m\nif attempt(m.Lock): got(1)",
     "memfd": "import os\nif attempt(os.memfd_create, 'x'): got(1)",
     "pty": "import os\nif attempt(os.openpty): got(1)",
-    "inherited_fds": "import os\nfor fd in range(4, 1024):\n    if attempt(os.fstat, fd): got(fd)",
+    # 4 is where a process that is rolled back is handed its next run: it only receives.
+    "inherited_fds": "import os\nfor fd in range(5, 1024):\n    if attempt(os.fstat, fd): got(fd)",
+    "next_runs_fds": "import os, socket\n"
+    "if attempt(os.write, 4, b'x') or attempt(os.pread, 4, 1, 0): got(1)\n"
+    "def receive(flags):\n    return socket.socket(fileno=4).recvmsg(1, 4096, flags)\n"
+    "if attempt(receive, socket.MSG_DONTWAIT): got(2)\n"
+    "if attempt(receive, socket.MSG_DONTWAIT | socket.MSG_PEEK): got(3)\n"
+    "def send():\n    socket.socket(fileno=4).sendmsg([b'x'])\n    return True\n"
+    "if attempt(send): got(4)\nif attempt(os.open, '/proc/self/fd/4', 2): got(5)",
     "fd_passing": "import array, socket\na = socket.socket(fileno=3)\n"
     "if attempt(a.connect, '/tmp/x'): got(1)\nif attempt(a.bind, '\\0abstract'): got(2)",
     "channel_peer": "import socket\ns = socket.socket(fileno=3)\n"

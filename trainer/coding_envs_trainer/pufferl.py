@@ -13,6 +13,7 @@ and `update` learn, `snapshot` writes checkpoints.
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import defaultdict
@@ -79,8 +80,12 @@ class PuffeRL:
         self.config, self.vecenv, self.uncompiled_policy = config, vecenv, policy
         self.group = Group()
         self.device = torch.device(config["device"])
+        deferred = bool(DeferredVerdicts(vecenv))
         if config["torch_threads"]:
             torch.set_num_threads(config["torch_threads"])
+        elif deferred and self.device.type == "cpu":
+            # A step of many threads takes as long as the one that a sandbox's worker has displaced.
+            torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // 2))
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.deterministic = bool(config["torch_deterministic"])
         torch.backends.cudnn.benchmark = not config["torch_deterministic"]
@@ -99,7 +104,7 @@ class PuffeRL:
             agents=vecenv.num_agents,
             batch=batch,
             segments=segments,
-            deferred=bool(DeferredVerdicts(vecenv)),
+            deferred=deferred,
         )
         masks = action_masks(vecenv)
         self.buffer = RolloutBuffer(

@@ -153,7 +153,12 @@ TRAIN_KEYS: tuple[Key, ...] = (
     _int("seed", 42, "seed of environments, policy and updates"),
     _bool("torch_deterministic", True, "only algorithms that give the same result each time"),
     _str("device", "auto", "cpu, cuda, cuda:1 ...; auto: cuda where there is one, else cpu"),
-    _int("torch_threads", 0, "threads that PyTorch computes with on the CPU; 0: its own choice"),
+    _int(
+        "torch_threads",
+        0,
+        "threads that PyTorch computes with on the CPU; 0: its own choice, or one per two "
+        "processors where verdicts are deferred, as the sandbox works meanwhile",
+    ),
     _bool("cpu_offload", False, "keep observations in the CPU's memory, pinned, not the GPU's"),
     _str("precision", "float32", "what the policy computes in", "float32", "bfloat16"),
     _int("total_timesteps", 10_000_000, "steps of agents in the whole training", 1),
