@@ -106,7 +106,7 @@ def _eval(options: argparse.Namespace, kind: str) -> int:
             source=source,
             on_verdict=progress,
             folder=folder,
-            show_hidden=True,  # the judge is this command's own
+            show_hidden=True,
         )
         report = _with_model(report, settings, written)
         if options.out is not None:
