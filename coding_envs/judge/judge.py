@@ -44,7 +44,6 @@ _STDIO_CHUNK = 8
 # instead of 3, a number of NumPy's in 30 instead of one.
 _LONGER, _LONG_BYTES = 64, 4096
 _PASSED = TestResult(Status.ACCEPTED)
-_NEEDS = "needs:"  # a problem's flag, followed by a package's name
 _CALLS_BYTES, _CONTROLS_BYTES = 128 << 20, 16 << 20  # kept of what problems call; of controls
 _CALL_BYTES = 400  # the objects around a call
 _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
@@ -237,8 +236,7 @@ class Judge:
         """Returns the verdict on whatever program where the jail lacks a package, or None."""
         if not problem.flags or self._packages is None:
             return None
-        needed = {flag[len(_NEEDS) :] for flag in problem.flags if flag.startswith(_NEEDS)}
-        missing = sorted(needed - self._packages)
+        missing = sorted(problem.needed_packages - self._packages)
         if not missing:
             return None
         names = ", ".join(missing)
