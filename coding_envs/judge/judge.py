@@ -79,6 +79,9 @@ class _Kept:
 class Judge:
     """Judges programs. Usable from any thread, and from asyncio through `judge_async`.
 
+    It keeps what it found out of problems, at most some 460 MiB; of those least recently used it is
+    found out again. A cache holds at most some 512 MiB in memory.
+
     Args:
       workers: runs that may go on at one time; default: one per processor.
       sandbox: the backend's name, or a Sandbox, which then stays the caller's to close.
