@@ -532,6 +532,9 @@ def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name != "kind"}
 
 
+_NEEDS = "needs:"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One coding problem, whatever dataset it came from.
@@ -563,7 +566,8 @@ class Problem:
       rating: difficulty as a number, where there is one.
       family: problems of one family differ only in their instance, or "".
       tags, source, license, release_date: where it comes from.
-      flags: such as "special_judge", "interactive", "no_tests", "known_bad", "held_out_family".
+      flags: such as "special_judge", "interactive", "no_tests", "known_bad", "held_out_family";
+        `needs:NAME` names a package, see `needed_packages`.
       row: the untouched dataset row, where losslessness needs it; JSON data.
     """
 
@@ -679,6 +683,11 @@ class Problem:
     def tests(self) -> tuple[Test, ...]:
         """Public tests, then hidden ones."""
         return self.public_tests + self.hidden_tests
+
+    @property
+    def needed_packages(self) -> frozenset[str]:
+        """Packages beyond the standard library that its flags `needs:NAME` name."""
+        return frozenset(f[len(_NEEDS) :] for f in self.flags if f.startswith(_NEEDS))
 
     def fingerprint(self) -> str:
         """Returns a digest of all that decides a verdict, and of the dataset's revision."""

@@ -20,8 +20,8 @@ from ..data import ProblemSet, dataset_names, load_problems
 from ..data.manifest import ManifestRow
 from ..errors import InvalidValueError
 from ..judge import Judge
-from .commands import load_asked
-from .terminal import Progress, say, say_json
+from .asked import asked_packages, load_asked
+from .terminal import Progress, complain, say, say_json
 
 __all__ = ["run_certify", "run_overlap"]
 
@@ -44,7 +44,13 @@ def run_certify(options: argparse.Namespace) -> int:
     )
     problems = load_asked(options, options.dataset)
     folder = options.out or Path(f"certified-{problems.name}-{problems.config}-{problems.split}")
-    with Judge(workers=options.workers) as judge, Progress(len(problems), "kept") as progress:
+    packages = asked_packages(options, problems)
+    if packages.note:
+        complain(f"note: {packages.note}")
+    with (
+        Judge(workers=options.workers, packages=packages.shown) as judge,
+        Progress(len(problems), "kept") as progress,
+    ):
 
         def on_row(row: ManifestRow) -> None:
             progress.count(row.decision != "dropped")

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from ..data import ProblemSet, dataset_names, dataset_spec, load_problems, parse_where
-from ..errors import CodingEnvsError, DatasetError, InvalidValueError, UnknownNameError
+from ..data import dataset_names, dataset_spec
+from ..errors import InvalidValueError, UnknownNameError
 from ..judge import Judge
 from ..problem import Problem
 from ..registry import environment_ids
 from . import views
+from .asked import asked_packages, load_asked, optional_module, require_path
 from .terminal import say, say_json
 
 __all__ = [
-    "load_asked",
-    "narrowed",
     "run_convert",
     "run_doctor",
     "run_grade",
@@ -78,7 +75,7 @@ def run_show(options: argparse.Namespace) -> int:
 def run_grade(options: argparse.Namespace) -> int:
     """Judges one program: 0 accepted, 1 not."""
     if options.file != "-":
-        _require_path("FILE", options.file)
+        require_path("FILE", options.file)
     problem = _problem(options)
     if options.file == "-":
         data = sys.stdin.buffer.read()
@@ -86,7 +83,7 @@ def run_grade(options: argparse.Namespace) -> int:
         data = Path(options.file).read_bytes()
     # What is not UTF-8 is the program's fault: the verdict says so.
     program = problem.assemble(data.decode("utf-8", "surrogateescape"))
-    with Judge(workers=1) as judge:
+    with Judge(workers=1, packages=asked_packages(options, [problem]).shown) as judge:
         verdict = judge.judge(problem, program)
     if options.json:
         say_json({"problem": problem.uid, **verdict.to_json()})
@@ -97,10 +94,10 @@ def run_grade(options: argparse.Namespace) -> int:
 
 def run_doctor(options: argparse.Namespace) -> int:
     """Checks the sandbox and the languages: 1 where a check failed."""
-    doctor = _optional("coding_envs.sandbox.doctor", "the doctor")
+    doctor = optional_module("coding_envs.sandbox.doctor", "the doctor")
     checks = doctor.diagnose()
     if all(check.ok is not False for check in checks):
-        checks += _optional("coding_envs.languages.doctor", "the doctor").diagnose()
+        checks += optional_module("coding_envs.languages.doctor", "the doctor").diagnose()
     works = all(check.ok is not False for check in checks)
     if options.json:
         names = ("name", "ok", "detail", "remedy")
@@ -109,55 +106,6 @@ def run_doctor(options: argparse.Namespace) -> int:
     else:
         say(views.checks_text(checks))
     return 0 if works else 1
-
-
-def _optional(module: str, what: str) -> Any:
-    """Returns a module that one command alone needs, imported when it runs."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        raise CodingEnvsError(
-            f"{what} needs the module {error.name}, which is not installed; "
-            "pip install coding-envs coding-envs-trainer"
-        ) from error
-
-
-def _require_path(option: str, path: str) -> None:
-    if not Path(path).exists():
-        raise InvalidValueError(f"{option}: no such file: {path}")
-
-
-def load_asked(options: argparse.Namespace, dataset: str, *, narrow: bool = True) -> ProblemSet:
-    """Returns the problems that the options of `_add_source` ask for.
-
-    Args:
-      options: the parser's.
-      dataset: its name.
-      narrow: False leaves --where and --limit out; see `narrowed`.
-    """
-    where = parse_where(options.where or ())
-    try:
-        return load_problems(
-            dataset,
-            config=options.config,
-            split=options.split,
-            revision=options.revision,
-            data_files=options.data_files,
-            manifest=options.manifest,
-            where=where if narrow else None,
-            limit=options.limit if narrow else None,
-        )
-    except DatasetError as error:
-        for path in options.data_files or ():
-            if not Path(path).exists() and not any(c in path for c in "*?["):
-                raise InvalidValueError(f"--data-files: no such file or folder: {path}") from error
-        raise
-
-
-def narrowed(problems: ProblemSet, options: argparse.Namespace) -> ProblemSet:
-    """Returns the problems that --where and --limit leave."""
-    kept = problems.where(parse_where(options.where or ()))
-    return kept if options.limit is None else kept[: options.limit]
 
 
 def _problem(options: argparse.Namespace) -> Problem:

@@ -32,7 +32,7 @@ from ..evaluation import (
 )
 from ..evaluation.folder import read_json
 from ..judge import Judge
-from .commands import _optional, _require_path, load_asked, narrowed
+from .asked import asked_packages, load_asked, narrowed, optional_module, require_path
 from .terminal import Progress, complain, say, say_json
 
 __all__ = ["run_compare", "run_eval"]
@@ -96,7 +96,10 @@ def _eval(options: argparse.Namespace, kind: str) -> int:
             found = read_samples(options.samples, problems)
             samples = {key: found[key] for key in kept.keys if key in found}
         total = sum(len(programs) for programs in samples.values())
-        judge = stack.enter_context(Judge(workers=options.workers, cache="memory"))
+        packages = asked_packages(options, kept)
+        judge = stack.enter_context(
+            Judge(workers=options.workers, cache="memory", packages=packages.shown)
+        )
         progress = stack.enter_context(Progress(total))
         report = evaluate(
             kept,
@@ -106,9 +109,11 @@ def _eval(options: argparse.Namespace, kind: str) -> int:
             source=source,
             on_verdict=progress,
             folder=folder,
-            show_hidden=True,  # the judge is this command's own
+            show_hidden=True,
         )
         report = _with_model(report, settings, written)
+        if packages.note:
+            report = replace(report, notes=(*report.notes, packages.note))
         if options.out is not None:
             report.write(options.out)
         if options.format is not None:
@@ -125,7 +130,7 @@ def _eval(options: argparse.Namespace, kind: str) -> int:
 def run_compare(options: argparse.Namespace) -> int:
     """Compares two folders of results."""
     for name, path in (("A", options.first), ("B", options.second)):
-        _require_path(name, path)
+        require_path(name, path)
     comparison = compare(options.first, options.second)
     if options.json:
         say_json(comparison.to_json())
@@ -141,7 +146,7 @@ def _rejudge(options: argparse.Namespace) -> int:
     file: Path = options.rejudge
     if file.is_dir():
         file /= "verdicts.jsonl"
-    _require_path("--rejudge", str(file))
+    require_path("--rejudge", str(file))
     if options.dataset is None:
         about = file.parent / "run.json"
         load = read_json(about).get("load") if about.exists() else None
@@ -157,8 +162,11 @@ def _rejudge(options: argparse.Namespace) -> int:
             options.manifest = Path(load["manifest"])
     problems = load_asked(options, options.dataset, narrow=False)
     total = len(read_verdicts(file))
+    packages = asked_packages(options, problems)
+    if packages.note:
+        complain(f"note: {packages.note}")
     with (
-        Judge(workers=options.workers, cache="memory") as judge,
+        Judge(workers=options.workers, cache="memory", packages=packages.shown) as judge,
         Progress(total, "unchanged") as progress,
     ):
         outcome = rejudge(file, problems, judge, on_verdict=progress.count)
@@ -184,7 +192,7 @@ def _kind_of_samples(options: argparse.Namespace) -> str:
         return "reference"
     name = what.lower()
     if name.endswith((*SAMPLE_FILES, ".pt")):
-        _require_path("--samples", what)
+        require_path("--samples", what)
         return "checkpoint" if name.endswith(".pt") else "file"
     if Path(what).is_dir():
         return "file"
@@ -248,7 +256,7 @@ class _Checkpoint:
         return {"greedy": self.n == 1, "seed": self.seed, "n": self.n}
 
     def write(self, problems: ProblemSet, wanted: Sequence[tuple[str, int]]) -> Iterator[Written]:
-        checkpoint = _optional("coding_envs.integrations.checkpoint", "a checkpoint")
+        checkpoint = optional_module("coding_envs.integrations.checkpoint", "a checkpoint")
         programs = checkpoint.samples_from_checkpoint(
             self.path, problems, greedy=self.n == 1, samples=self.n, seed=self.seed
         )

@@ -154,6 +154,7 @@ Exit code 0 means accepted, 1 not accepted or not judged.""",
     parser.add_argument("problem", metavar="PROBLEM", help="the problem's name; see below")
     parser.add_argument("file", metavar="FILE", help="the program, or - for standard input")
     _add_dataset(parser)
+    _add_packages(parser)
     _add_json(parser)
     parser.set_defaults(run=commands.run_grade)
 
@@ -207,6 +208,7 @@ verdicts of an earlier evaluation anew; its exit code is 1 where any came out ot
     parser.add_argument(
         "--workers", type=_count, metavar="N", help="runs at one time (default: one per processor)"
     )
+    _add_packages(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -369,6 +371,7 @@ Exit code 0 means that every problem could be judged, whatever was found.""",
     parser.add_argument(
         "--workers", type=_count, metavar="N", help="runs at one time (default: one per processor)"
     )
+    _add_packages(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -521,6 +524,16 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_packages(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--packages",
+        type=_names,
+        metavar="NAME,NAME",
+        help="installed packages that programs and tests may import, '' for none (default: those "
+        "that the problems are flagged to need and that are installed)",
+    )
+
+
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
@@ -553,6 +566,14 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise argparse.ArgumentTypeError(f"must be a JSON object, got {text[:80]!r}")
     return data
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    for name in names:
+        if not name.isidentifier():
+            raise argparse.ArgumentTypeError(f"must be names of modules, got {name!r}")
+    return names
 
 
 def _ks(text: str) -> tuple[int, ...]:

@@ -56,6 +56,8 @@ class DatasetSpec:
       expected_rows: (config, split) -> rows, as last seen; a difference is logged, never an error.
       styles: the kinds of tests that its problems have, of STYLES.
       license: SPDX identifier.
+      needs_packages: True where problems may be flagged `needs:NAME`; of a large dataset where
+        they are not, no row is read to find out.
     """
 
     name: str
@@ -74,6 +76,7 @@ class DatasetSpec:
     expected_rows: Mapping[tuple[str, str], int] = field(default_factory=dict)
     styles: tuple[str, ...] = ()
     license: str = ""
+    needs_packages: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(str(self.name)):

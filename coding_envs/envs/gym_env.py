@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium
@@ -61,7 +62,8 @@ class CodingProblemEnv(gymnasium.Env[NDArray[np.int32], np.int64]):
     dataset: a dataset's name, a ProblemSet or a sequence of Problems. config, split, data_files:
     see `coding_envs.load_problems`. tokenizer: "fitting", "starter", "python", "bytes" or a
     Tokenizer. prompt_tokens, program_tokens: lengths; 0 takes what fits the dataset. judge: shared
-    with other environments; else one is made, with `workers`, `sandbox` and `cache`.
+    with other environments; else one is made, with `workers`, `sandbox`, `cache` and `packages`:
+    installed ones that programs and tests may import, such as ["numpy"].
     `reset(options={"problem": number or key})` chooses the problem.
 
     ## Version history
@@ -88,6 +90,7 @@ class CodingProblemEnv(gymnasium.Env[NDArray[np.int32], np.int64]):
         workers: int | None = 1,
         sandbox: str | Sandbox = "nsjail",
         cache: str | None = "memory",
+        packages: str | Sequence[str] = (),
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, "ansi"):
@@ -96,7 +99,7 @@ class CodingProblemEnv(gymnasium.Env[NDArray[np.int32], np.int64]):
         problems = load_problem_set(dataset, config=config, split=split, data_files=data_files)
         options = CoreOptions(tokenizer, reward, prompt_tokens, program_tokens)
         self._judge, self._owns_judge = open_judge(
-            judge, workers=workers, sandbox=sandbox, cache=cache
+            judge, workers=workers, sandbox=sandbox, cache=cache, packages=packages
         )
         try:
             self._core = options.make_core(problems, self._judge, 1)

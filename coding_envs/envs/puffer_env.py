@@ -6,7 +6,7 @@ import inspect
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,7 @@ class CodingPufferEnv(pufferlib.PufferEnv):
         workers: int | None = None,
         sandbox: str | Sandbox = "nsjail",
         cache: str | None = "memory",
+        packages: str | Sequence[str] = (),
         log_path: str | os.PathLike[str] = "",
         report_interval: int = 16,
         render_mode: str | None = "ansi",
@@ -109,7 +110,7 @@ class CodingPufferEnv(pufferlib.PufferEnv):
             action_masks=action_masks,
         )
         self._judge, self._owns_judge = open_judge(
-            judge, workers=workers, sandbox=sandbox, cache=cache
+            judge, workers=workers, sandbox=sandbox, cache=cache, packages=packages
         )
         try:
             self._core = core = options.make_core(problems, self._judge, int(num_agents))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -93,12 +93,32 @@ def draw_problem(problems: ProblemSet, draws: np.random.Generator) -> Problem:
 
 
 def open_judge(
-    judge: Judge | None, *, workers: int | None, sandbox: str | Sandbox, cache: str | None
+    judge: Judge | None,
+    *,
+    workers: int | None,
+    sandbox: str | Sandbox,
+    cache: str | None,
+    packages: str | Iterable[str] = (),
 ) -> tuple[Judge, bool]:
-    """Returns a judge, and whether it is ours to close."""
+    """Returns a judge, and whether it is ours to close.
+
+    Args:
+      judge: is taken as it is, or None.
+      workers: what one is made with; 0 means the default.
+      sandbox: the same.
+      cache: the same; "" means none.
+      packages: that programs and tests may import; a text names them with commas between.
+    """
+    if isinstance(packages, str):  # as an ini file has it
+        packages = [name.strip() for name in packages.split(",") if name.strip()]
+    packages = tuple(packages)
     if judge is not None:
+        if packages:
+            raise InvalidValueError(
+                f"packages must be left out beside a judge, got {packages}; pass them to Judge"
+            )
         return judge, False
-    return Judge(workers or None, sandbox=sandbox, cache=cache or None), True
+    return Judge(workers or None, sandbox=sandbox, cache=cache or None, packages=packages), True
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium
@@ -90,6 +91,7 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
         workers: int | None = 1,
         sandbox: str | Sandbox = "nsjail",
         cache: str | None = "memory",
+        packages: str | Sequence[str] = (),
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, "ansi"):
@@ -109,7 +111,7 @@ class CodingProblemTextEnv(gymnasium.Env[str, str]):
         self._program, self._paid = "", 0.0
         self._verdict: Verdict | None = None
         self._judge, self._owns_judge = open_judge(
-            judge, workers=workers, sandbox=sandbox, cache=cache
+            judge, workers=workers, sandbox=sandbox, cache=cache, packages=packages
         )
 
     def reset(

@@ -56,8 +56,8 @@ def evaluate(
       on_verdict: called in this thread after each verdict, as they come.
       folder: keeps the verdicts as they come; those that it has already are not given anew. The
         report is not written there; see `EvalReport.write`.
-      show_hidden: hidden tests' expected values may stand in the messages. Not with a judge that
-        keeps verdicts and serves a policy too: it would be told them.
+      show_hidden: hidden tests' expected values may stand in the messages; never in those that
+        the same judge gives others for the same program.
 
     Raises:
       InvalidValueError: there are no problems, or a k is no int >= 1.

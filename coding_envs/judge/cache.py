@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import json
 import os
 import sqlite3
@@ -11,8 +10,11 @@ from pathlib import Path
 
 from ..errors import InvalidValueError
 from ..verdict import Verdict
+from .kept import Kept
 
 __all__ = ["VerdictCache"]
+
+_VERDICT_BYTES, _TEST_BYTES = 512, 96
 
 
 class VerdictCache:
@@ -20,13 +22,14 @@ class VerdictCache:
 
     Args:
       path: a file to keep them in between runs (SQLite), or None for memory alone.
-      capacity: how many are held in memory.
+      most_bytes: how much is held in memory, about; some 400,000 verdicts of a few tests each.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, capacity: int = 200_000) -> None:
-        self._capacity = capacity
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, most_bytes: int = 512 << 20
+    ) -> None:
         self._lock = threading.Lock()
-        self._held: collections.OrderedDict[str, Verdict] = collections.OrderedDict()
+        self._held: Kept[str, Verdict] = Kept(most_bytes)
         self._file: sqlite3.Connection | None = None
         self.hits = 0
         self.misses = 0
@@ -48,12 +51,10 @@ class VerdictCache:
         """Returns the verdict kept for `fingerprint`, or None."""
         with self._lock:
             verdict = self._held.get(fingerprint)
-            if verdict is not None:
-                self._held.move_to_end(fingerprint)
-            elif self._file is not None:
+            if verdict is None and self._file is not None:
                 verdict = self._read(self._file, fingerprint)
                 if verdict is not None:
-                    self._hold(fingerprint, verdict)
+                    self._held.put(fingerprint, verdict, _size(verdict))
             self.hits += verdict is not None
             self.misses += verdict is None
             return verdict
@@ -72,18 +73,12 @@ class VerdictCache:
     def put(self, fingerprint: str, verdict: Verdict) -> None:
         """Keeps `verdict`."""
         with self._lock:
-            self._hold(fingerprint, verdict)
+            self._held.put(fingerprint, verdict, _size(verdict))
             if self._file is not None:
                 text = json.dumps(verdict.to_json())
                 self._file.execute(
                     "INSERT OR REPLACE INTO verdicts VALUES (?, ?)", (fingerprint, text)
                 )
-
-    def _hold(self, fingerprint: str, verdict: Verdict) -> None:
-        self._held[fingerprint] = verdict
-        self._held.move_to_end(fingerprint)
-        if len(self._held) > self._capacity:
-            self._held.popitem(last=False)
 
     def close(self) -> None:
         """Closes the file."""
@@ -91,3 +86,8 @@ class VerdictCache:
             if self._file is not None:
                 self._file.close()
                 self._file = None
+
+
+def _size(verdict: Verdict) -> int:
+    texts = len(verdict.message) + len(verdict.stderr) + sum(len(t.message) for t in verdict.tests)
+    return _VERDICT_BYTES + _TEST_BYTES * len(verdict.tests) + texts

@@ -9,6 +9,7 @@ an earlier answer, the tester says which calls it needs and both are repeated wi
 
 What the tester says depends on the answers alone. It is kept for a while, so that answers that were
 judged before, byte for byte, as those of every correct program often are, need not be judged again.
+What the tests call is kept too; a problem that was forgotten is recorded again.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..forks import module_lock
 from ..problem import CodeTest, Limits, Problem
 from ..sandbox import Call, Calls, Order, Run, RunResult
 from ..verdict import Status, TestResult
 from .calls import Outcome, Outcomes, call_all, end_status, uncrossed
+from .kept import Kept
 from .objects import SETUP
 
 __all__ = ["Recordings", "judge_code_tests"]
@@ -34,7 +35,8 @@ _MAX_ROUNDS = 64  # without a reference each call that depends on an earlier one
 _RECORD_LIMITS = Limits(cpu_time_s=10.0, memory_bytes=1 << 30, output_bytes=64 << 20)
 _NO_ANSWER = b'{"error":"","kind":"RuntimeError"}\n'
 _TRIES = 2  # at answers that the tester fails on; then they are wrong
-_REPORTS_KEPT = 256  # per group of tests
+_RECORDED_BYTES, _REPORTED_BYTES = 256 << 20, 64 << 20  # of each judge
+_CALL_BYTES, _CONTROL_BYTES = 400, 100  # the objects around a call; what is noted of a test
 _PASSED = TestResult(Status.ACCEPTED)
 
 
@@ -49,30 +51,8 @@ class _Wanted:
     error: str
 
 
-_reports_lock = module_lock()  # judges are used from many threads
-
-
-class _Reports:
-    """What the tester said of answers to one group of tests, the oldest forgotten first."""
-
-    def __init__(self) -> None:
-        self._by_digest: dict[bytes, list[dict[str, Any]]] = {}
-
-    def get(self, answers: bytes) -> list[dict[str, Any]] | None:
-        """Returns what was said of these answers, or None."""
-        return self._by_digest.get(_digest(answers))
-
-    def put(self, answers: bytes, reports: list[dict[str, Any]]) -> None:
-        """Notes what was said of these answers."""
-        with _reports_lock:
-            self._by_digest[_digest(answers)] = reports
-            if len(self._by_digest) > _REPORTS_KEPT:
-                del self._by_digest[next(iter(self._by_digest))]
-
-
-def _digest(answers: bytes) -> bytes:
-    # Cryptographic: a program must not find other answers that look like the right ones.
-    return hashlib.blake2b(answers, digest_size=32).digest()
+_Reports = list[dict[str, Any]]
+"""What the tester says of some answers, per test."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +67,7 @@ class _Group:
         arguments only, never an expected value.
       calls: all of their calls.
       order: what the tester is told, but for the answers.
-      reports: what it said of answers that came before.
+      digest: of the order.
       control: whether the reference passes each test of a file, once a program has failed one.
     """
 
@@ -96,12 +76,29 @@ class _Group:
     as_source: bool
     calls: Calls
     order: bytes
-    reports: _Reports = field(default_factory=_Reports)
+    digest: bytes
     control: dict[int, bool] = field(default_factory=dict)
 
 
-Recordings = dict[str, list[_Group] | str]
-"""Problem fingerprint -> groups of tests with what they call; or why that cannot be found out."""
+class Recordings:
+    """What code tests call, and what the tester said; the least recently used is forgotten first.
+
+    Args:
+      most_bytes: how much may be kept of what tests call.
+      reported_bytes: how much of what the tester said.
+
+    Attributes:
+      groups: problem fingerprint -> groups of tests with what they call; or why that cannot be
+        found out.
+      reports: digest of an order and of answers -> what the tester said of them.
+    """
+
+    def __init__(
+        self, most_bytes: int = _RECORDED_BYTES, reported_bytes: int = _REPORTED_BYTES
+    ) -> None:
+        self.groups: Kept[str, list[_Group] | str] = Kept(most_bytes)
+        self.reports: Kept[bytes, _Reports] = Kept(reported_bytes)
+
 
 _Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
@@ -118,14 +115,14 @@ def judge_code_tests(
     count = len(tests)
     results: list[TestResult] = [TestResult(Status.NOT_RUN)] * count
     try:
-        groups = recordings.get(problem.fingerprint())
+        groups = recordings.groups.get(problem.fingerprint())
         if groups is None:
             groups = yield from _recorded(problem, recordings)
         if isinstance(groups, str):
             raise _TesterError(groups)
         for group in groups:
-            found = yield from _judge_group(problem, program, group, scratch)
-            found = yield from _controlled(problem, tests, group, found)
+            found = yield from _judge_group(problem, program, group, recordings, scratch)
+            found = yield from _controlled(problem, tests, group, recordings, found)
             for index, result in found.items():
                 results[index] = result
     except _TesterError as error:
@@ -148,13 +145,14 @@ def _recorded(problem: Problem, recordings: Recordings) -> _Steps:
     """Finds out what the tests call, and makes their groups ready."""
     tests = _apart(problem)
     spec, key = _spec(problem), problem.fingerprint()
-    reports: list[dict[str, Any]]
+    reports: _Reports
     reports = [{"calls": [], "uncrossable": False, "objects": False, "error": ""} for _ in tests]
     if problem.solutions:
         try:
             reports = yield from _ask_tester(_order("record", spec), _RECORD_LIMITS)
         except _TesterError as error:
-            recordings[key] = str(error)  # so that it is not tried again for each program
+            # So that it is not tried again for each program.
+            recordings.groups.put(key, str(error), len(str(error)))
             raise
     by_source = [
         # Only plain asserts can be rewritten: a check(candidate) calls by another name.
@@ -178,7 +176,7 @@ def _recorded(problem: Problem, recordings: Recordings) -> _Steps:
     for (setup, by, _), members in together.items():
         wanted = {i: _Wanted(calls[i], "" if by else reports[i]["error"]) for i in members}
         groups.append(_group(problem, setup, by, wanted))
-    recordings[key] = groups
+    recordings.groups.put(key, groups, sum(_size(group) for group in groups))
     return groups
 
 
@@ -189,10 +187,28 @@ def _group(problem: Problem, setup: str, as_source: bool, wanted: dict[int, _Wan
         {**spec["tests"][i], "calls": one.calls, "expressions": as_source}
         for i, one in wanted.items()
     ]
-    return _Group(wanted, setup, as_source, Calls(calls), _order("replay", spec))
+    order = _order("replay", spec)
+    return _Group(wanted, setup, as_source, Calls(calls), order, _digest(order))
 
 
-def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -> _Steps:
+def _size(group: _Group) -> int:
+    # A call is there as text, and packed for the jail once it was made.
+    texts = sum(len(c.expression) + len(c.arguments or "") for c in group.calls)
+    notes = sum(len(one.error) for one in group.wanted.values())
+    objects = _CALL_BYTES * len(group.calls) + _CONTROL_BYTES * len(group.wanted)
+    return len(group.order) + len(group.setup) + 2 * texts + notes + objects
+
+
+def _digest(data: bytes, of: bytes = b"") -> bytes:
+    # Cryptographic: a program must not find other answers that look like the right ones.
+    digest = hashlib.blake2b(of, digest_size=32)
+    digest.update(data)
+    return digest.digest()
+
+
+def _judge_group(
+    problem: Problem, program: str, group: _Group, recordings: Recordings, scratch: bool
+) -> _Steps:
     """Judges tests that share a process of the program's; returns their results, by number."""
     results: dict[int, TestResult] = {}
     members, setup = list(group.wanted), group.setup
@@ -210,7 +226,7 @@ def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -
         if isinstance(outcomes, Outcome):
             failure = TestResult(outcomes.status, message=outcomes.error)
             return {i: results.get(i, failure) for i in members}
-        reports = yield from _reports(group, outcomes.text, limits)
+        reports = yield from _reports(group, recordings, outcomes.text, limits)
         if reports is None:
             message = "the returned values could not be checked within the limits"
             failure = TestResult(Status.WRONG_ANSWER, message=message)
@@ -236,7 +252,11 @@ def _judge_group(problem: Problem, program: str, group: _Group, scratch: bool) -
 
 
 def _controlled(
-    problem: Problem, tests: list[CodeTest], group: _Group, found: dict[int, TestResult]
+    problem: Problem,
+    tests: list[CodeTest],
+    group: _Group,
+    recordings: Recordings,
+    found: dict[int, TestResult],
 ) -> _Steps:
     """Returns the results, in which no program is blamed for what the reference fails as well.
 
@@ -250,7 +270,8 @@ def _controlled(
     if not failed or not problem.solutions:
         return found
     if not group.control:
-        judged = yield from _judge_group(problem, problem.solutions[0], group, True)
+        reference = problem.solutions[0]
+        judged = yield from _judge_group(problem, reference, group, recordings, True)
         group.control.update((i, r.status is Status.ACCEPTED) for i, r in judged.items())
     message = (
         "test cannot be judged: apart from the test, as programs run, the reference solution fails "
@@ -267,20 +288,21 @@ _PERHAPS_OURS = (Status.WRONG_ANSWER, Status.RUNTIME_ERROR)
 
 
 def _reports(
-    group: _Group, answers: bytes, limits: Limits
-) -> Generator[Sequence[Run | Order], list[RunResult], list[dict[str, Any]] | None]:
+    group: _Group, recordings: Recordings, answers: bytes, limits: Limits
+) -> Generator[Sequence[Run | Order], list[RunResult], _Reports | None]:
     """Returns what the tester says of the answers; None where it is they that it cannot judge.
 
     Raises:
       _TesterError: it is not the answers' fault.
     """
-    reports = group.reports.get(answers)
+    key = _digest(answers, group.digest)
+    reports = recordings.reports.get(key)
     for _ in range(_TRIES):
         if reports is not None:
             return reports
         try:
             reports = yield from _ask_tester(group.order + answers, limits)
-            group.reports.put(answers, reports)
+            recordings.reports.put(key, reports, 4 * len(repr(reports)))
         except _TesterError:
             # Who is at fault: the test, or what the program answered? Ask without the answers; and
             # then with them again: somebody may have stopped the tester.

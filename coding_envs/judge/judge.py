@@ -9,7 +9,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -29,6 +29,7 @@ from .calls import Again, Outcome, call_all, end_status, on_time, uncrossed
 from .checkers import check_outputs, judge_interactive_tests
 from .code_tests import Recordings, judge_code_tests
 from .compare import plain_matches, stdout_matches
+from .kept import Kept
 from .together import Controls, judge_together
 
 __all__ = ["JUDGE_VERSION", "MAX_PROGRAM_CHARS", "Judge"]
@@ -43,7 +44,8 @@ _STDIO_CHUNK = 8
 # instead of 3, a number of NumPy's in 30 instead of one.
 _LONGER, _LONG_BYTES = 64, 4096
 _PASSED = TestResult(Status.ACCEPTED)
-_NEEDS = "needs:"  # a problem's flag, followed by a package's name
+_CALLS_BYTES, _CONTROLS_BYTES = 128 << 20, 16 << 20  # kept of what problems call; of controls
+_CALL_BYTES = 400  # the objects around a call
 _MAX_TIME_OUTS = 2  # then the other tests of a stdio problem are not run
 
 # What a program that writes files, or asks for a folder to do so, has in its text. Such programs
@@ -61,7 +63,7 @@ _Steps = Generator[Sequence[Run | Order], list[RunResult], Any]
 
 @dataclass(frozen=True)
 class _Kept:
-    """What was found out of problems, by their fingerprints.
+    """What was found out of problems, by their fingerprints; what was forgotten is found out again.
 
     Attributes:
       recordings: what code tests call.
@@ -69,13 +71,16 @@ class _Kept:
       controls: how the reference fares in tests that share its process.
     """
 
-    recordings: Recordings = field(default_factory=dict)
-    calls_of: dict[str, Calls] = field(default_factory=dict)
-    controls: Controls = field(default_factory=dict)
+    recordings: Recordings = field(default_factory=Recordings)
+    calls_of: Kept[str, Calls] = field(default_factory=lambda: Kept(_CALLS_BYTES))
+    controls: Controls = field(default_factory=lambda: Kept(_CONTROLS_BYTES))
 
 
 class Judge:
     """Judges programs. Usable from any thread, and from asyncio through `judge_async`.
+
+    It keeps what it found out of problems, at most some 460 MiB; of those least recently used it is
+    found out again. A cache holds at most some 512 MiB in memory.
 
     Args:
       workers: runs that may go on at one time; default: one per processor.
@@ -108,9 +113,11 @@ class Judge:
             )
         # What they require comes along; None where the sandbox is not ours, and has what it has.
         self._packages: frozenset[str] | None = None
+        self._shown = ""
         if isinstance(sandbox, str):
             names = package_paths(packages)
             self._packages = frozenset(name.partition(".")[0] for name in names)
+            self._shown = " ".join(sorted(names))  # with the folders that tell their versions
         self._cache: VerdictCache | None = None
         if cache is not None:
             self._cache = VerdictCache(None if cache == "memory" else cache)
@@ -162,24 +169,27 @@ class Judge:
         _check_languages(problem)
         future: Future[Verdict] = Future()
         future.set_running_or_notify_cancel()
-        fingerprint = _fingerprint(problem, program)
+        fingerprint = _fingerprint(problem, program, self._shown)
+        # Messages show what public tests expect, so that each kind has verdicts of its own.
+        key = f"{fingerprint}-{len(problem.public_tests)}"
         early = _without_run(problem, program) or self._without_packages(problem)
         if early is not None:
             future.set_result(replace(early, fingerprint=fingerprint))
             return future
         if self._cache is not None:
-            kept = self._cache.get(fingerprint)
+            kept = self._cache.get(key)
             if kept is not None:
                 future.set_result(replace(kept, cached=True, runs=0, wall_time_s=0.0))
                 return future
         with self._lock:
-            waiting = self._pending.get(fingerprint) if self._cache is not None else None
+            waiting = self._pending.get(key) if self._cache is not None else None
             if waiting is not None:  # the same is being judged just now
                 waiting.append(future)
                 return future
             if self._cache is not None:
-                self._pending[fingerprint] = []
-        judgement = _Judgement(self, problem, program, fingerprint, future)
+                self._pending[key] = []
+        settle = functools.partial(self._settle, key, future)
+        judgement = _Judgement(self, problem, program, fingerprint, settle)
         if language(problem.language).is_resident:
             judgement.begin()
         else:
@@ -229,8 +239,7 @@ class Judge:
         """Returns the verdict on whatever program where the jail lacks a package, or None."""
         if not problem.flags or self._packages is None:
             return None
-        needed = {flag[len(_NEEDS) :] for flag in problem.flags if flag.startswith(_NEEDS)}
-        missing = sorted(needed - self._packages)
+        missing = sorted(problem.needed_packages - self._packages)
         if not missing:
             return None
         names = ", ".join(missing)
@@ -273,17 +282,15 @@ class Judge:
         except Exception as error:
             ended(error)
 
-    def _settle(
-        self, fingerprint: str, future: Future[Verdict], outcome: Verdict | Exception
-    ) -> None:
+    def _settle(self, key: str, future: Future[Verdict], outcome: Verdict | Exception) -> None:
         ours = isinstance(outcome, Verdict) and outcome.status.is_fault_of_ours
         if isinstance(outcome, Verdict) and self._cache is not None and not ours:
             try:
-                self._cache.put(fingerprint, outcome)
+                self._cache.put(key, outcome)
             except Exception as error:  # a full disk must not lose the verdict
                 outcome = replace(outcome, message=f"{outcome.message} (not cached: {error})")
         with self._lock:
-            waiting = self._pending.pop(fingerprint, []) if self._cache is not None else []
+            waiting = self._pending.pop(key, []) if self._cache is not None else []
         # The waiting ones share the outcome: a fault too, for it was their run as well.
         for number, one in enumerate([future, *waiting]):
             if isinstance(outcome, Verdict):
@@ -301,10 +308,10 @@ class _Judgement:
         problem: Problem,
         program: str,
         fingerprint: str,
-        future: Future[Verdict],
+        settle: Callable[[Verdict | Exception], None],
     ) -> None:
         self._judge = judge
-        self._problem, self._fingerprint, self._future = problem, fingerprint, future
+        self._problem, self._fingerprint, self._settle = problem, fingerprint, settle
         self._steps = _judge_tests(problem, program, judge._kept)
         self._results: list[RunResult] = []
         self._runs = self._programs = 0  # so far; of the step that goes on
@@ -320,7 +327,7 @@ class _Judgement:
         try:
             self._judge._sandbox.call_soon(self.advance)
         except SandboxClosedError as error:
-            self._judge._settle(self._fingerprint, self._future, error)
+            self._settle(error)
         except SandboxError as error:
             self._fail(Status.INTERNAL_ERROR, str(error))
 
@@ -345,7 +352,7 @@ class _Judgement:
                     return
         except (SandboxClosedError, CancelledError):
             closed = SandboxClosedError("the sandbox was closed before the verdict")
-            self._judge._settle(self._fingerprint, self._future, closed)
+            self._settle(closed)
         except SandboxError as error:
             self._fail(Status.INTERNAL_ERROR, str(error))
         except Exception as error:
@@ -409,7 +416,7 @@ class _Judgement:
         )
         with self._judge._lock:
             self._judge._executions += self._runs
-        self._judge._settle(self._fingerprint, self._future, verdict)
+        self._settle(verdict)
 
 
 @functools.cache
@@ -441,13 +448,15 @@ def _check_languages(problem: Problem) -> None:
         )
 
 
-def _fingerprint(problem: Problem, program: str) -> str:
+def _fingerprint(problem: Problem, program: str, packages: str) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(f"{JUDGE_VERSION}\0{problem.fingerprint()}\0".encode())
     digest.update(program.encode("utf-8", "surrogatepass"))
     for part in (problem, problem.checker, problem.interactor):
         if part is not None and not (spoken := language(part.language)).is_resident:
             digest.update(f"\0{spoken.digest()}".encode())
+    if packages:  # a program that imports one fares otherwise without it
+        digest.update(f"\0packages {packages}".encode())
     return digest.hexdigest()
 
 
@@ -512,16 +521,18 @@ def _judge_code_tests(problem: Problem, program: str, kept: _Kept, scratch: bool
 
 
 def _judge_call_tests(
-    problem: Problem, program: str, calls_of: dict[str, Calls], scratch: bool
+    problem: Problem, program: str, calls_of: Kept[str, Calls], scratch: bool
 ) -> _Steps:
     tests = [t for t in problem.tests if isinstance(t, CallTest)]
     # Arguments only where they are looked at: sending them back costs as much as the value.
     calls = calls_of.get(problem.fingerprint())
     if calls is None:
-        calls = calls_of[problem.fingerprint()] = Calls(
+        calls = Calls(
             Call(t.entry_point or problem.entry_point, t.call_text, bool(t.expected_args))
             for t in tests
         )
+        texts = sum(len(t.call_text) for t in tests)  # there as text, and packed for the jail
+        calls_of.put(problem.fingerprint(), calls, 2 * texts + _CALL_BYTES * len(calls))
     most = [_LONGER * test.answer_chars + _LONG_BYTES for test in tests]
     outcomes = yield from call_all(
         program, calls, problem.limits, prelude=problem.prelude, scratch=scratch, most=most

@@ -22,11 +22,14 @@ from ..problem import CodeTest, Problem
 from ..sandbox import Call, Calls, Order, Run, RunResult
 from ..verdict import Status, TestResult
 from .calls import Outcome, call_all
+from .kept import Kept
 
 __all__ = ["Controls", "judge_together"]
 
-Controls = dict[str, list[TestResult]]
+type Controls = Kept[str, list[TestResult]]
 """Problem fingerprint -> how the reference fares."""
+
+_RESULT_BYTES = 100
 
 _Steps = Generator[Sequence[Run | Order], list[RunResult], list[TestResult]]
 
@@ -57,10 +60,13 @@ def judge_together(problem: Problem, program: str, controls: Controls) -> _Steps
     if not problem.solutions or all(r.status is Status.ACCEPTED for r in results):
         return results
     key = problem.fingerprint()
-    if key not in controls:
-        controls[key] = yield from _judge(problem, problem.solutions[0])
+    reference = controls.get(key)
+    if reference is None:
+        reference = yield from _judge(problem, problem.solutions[0])
+        size = sum(_RESULT_BYTES + len(result.message) for result in reference)
+        controls.put(key, reference, size)
     judged = []
-    for result, control in zip(results, controls[key], strict=True):
+    for result, control in zip(results, reference, strict=True):
         if result.status is not Status.ACCEPTED and control.status is not Status.ACCEPTED:
             said = f"test cannot be judged: the reference solution fails it too: {control.message}"
             result = TestResult(Status.JUDGE_ERROR, message=said)

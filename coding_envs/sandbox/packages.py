@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import SandboxUnavailableError
 
-__all__ = ["package_paths"]
+__all__ = ["installed_packages", "package_paths"]
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]]*\])?[^;]*(;.*)?")
 
@@ -47,6 +47,18 @@ def package_paths(names: Iterable[str]) -> dict[str, Path]:
                 "in a jail; install it without --editable"
             )
     return paths
+
+
+def installed_packages(names: Iterable[str]) -> tuple[str, ...]:
+    """Returns those of `names` that a jail on this machine can have, sorted."""
+    found = []
+    for name in sorted(set(names)):
+        try:
+            package_paths([name])
+        except SandboxUnavailableError:
+            continue
+        found.append(name)
+    return tuple(found)
 
 
 def _add(distribution: str, paths: dict[str, Path], seen: set[str]) -> None:

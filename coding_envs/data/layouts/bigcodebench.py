@@ -147,6 +147,7 @@ def _spec(name: str, hub_path: str, rows: int, description: str) -> DatasetSpec:
         expected_rows={("default", _SPLITS[0]): rows},
         styles=("code",),
         license="Apache-2.0",
+        needs_packages=True,
     )
 
 

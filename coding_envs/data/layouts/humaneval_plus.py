@@ -168,5 +168,6 @@ SPECS = (
         expected_rows={("default", "test"): 164},
         styles=("call", "code"),
         license="Apache-2.0",
+        needs_packages=True,
     ),
 )

@@ -185,5 +185,6 @@ SPECS = (
         hub_path="KodCode/KodCode-V1",
         styles=("code",),
         license="CC-BY-NC-4.0",
+        needs_packages=True,
     ),
 )

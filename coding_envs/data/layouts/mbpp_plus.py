@@ -199,5 +199,6 @@ SPECS = (
         expected_rows={("default", "test"): 378},
         styles=("call", "code"),
         license="Apache-2.0",
+        needs_packages=True,
     ),
 )
