@@ -107,9 +107,15 @@ class Journal:
 
 
 def _require_same(path: Path, made: Mapping[str, Any], header: Mapping[str, Any]) -> None:
-    for name in header.keys() | made.keys():
-        if made.get(name) != header.get(name):
-            raise InvalidValueError(
-                f"{path} was made with {name} {made.get(name)!r}, got {header.get(name)!r}; "
-                "go on with the same, or take another folder"
-            )
+    for name in sorted(header.keys() | made.keys()):
+        was, now = made.get(name), header.get(name)
+        if was == now:
+            continue
+        if isinstance(was, dict) and isinstance(now, dict):  # of settings, only those that differ
+            others = [key for key in was.keys() | now.keys() if was.get(key) != now.get(key)]
+            name = min(others)
+            was, now = was.get(name), now.get(name)
+        raise InvalidValueError(
+            f"{path} was made with {name} {was!r}, got {now!r}; "
+            "go on with the same, or take another folder"
+        )

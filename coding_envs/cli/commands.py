@@ -19,6 +19,8 @@ from .terminal import say, say_json
 __all__ = [
     "load_asked",
     "narrowed",
+    "require_file_name",
+    "require_folder_name",
     "run_convert",
     "run_doctor",
     "run_grade",
@@ -50,9 +52,10 @@ def run_convert(options: argparse.Namespace) -> int:
     name = options.out.name.lower()
     if not name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
         raise InvalidValueError(f"OUT must end in .jsonl, .jsonl.gz or .parquet, got {options.out}")
-    if not options.out.parent.is_dir():
-        raise InvalidValueError(f"OUT: no such folder: {options.out.parent}")
+    require_file_name("OUT", options.out)
     problems = load_asked(options, options.dataset).checked()
+    if not problems:  # an empty file would replace one that is there, and serve nobody
+        raise DatasetError(f"there are no problems to write: {problems.describe()}")
     if name.endswith(".parquet"):
         problems.to_parquet(options.out)
     else:
@@ -122,9 +125,23 @@ def _optional(module: str, what: str) -> Any:
         ) from error
 
 
-def _require_path(option: str, path: str) -> None:
+def _require_path(option: str, path: str | Path) -> None:
     if not Path(path).exists():
         raise InvalidValueError(f"{option}: no such file: {path}")
+
+
+def require_file_name(option: str, path: Path) -> None:
+    """Checks, before the work and not after it, that a file can have this name."""
+    if not path.parent.is_dir():
+        raise InvalidValueError(f"{option}: no such folder: {path.parent}")
+    if path.is_dir():
+        raise InvalidValueError(f"{option} must be a file, {path} is a folder")
+
+
+def require_folder_name(option: str, path: Path) -> None:
+    """Checks that nothing else than a folder has this name."""
+    if path.exists() and not path.is_dir():
+        raise InvalidValueError(f"{option} must be a folder, {path} is a file")
 
 
 def load_asked(options: argparse.Namespace, dataset: str, *, narrow: bool = True) -> ProblemSet:
@@ -136,6 +153,10 @@ def load_asked(options: argparse.Namespace, dataset: str, *, narrow: bool = True
       narrow: False leaves --where and --limit out; see `narrowed`.
     """
     where = parse_where(options.where or ())
+    if not dataset:
+        raise InvalidValueError("DATASET is empty; see coding-envs list")
+    if options.manifest is not None:
+        _require_path("--manifest", options.manifest)
     try:
         return load_problems(
             dataset,
