@@ -31,8 +31,9 @@ class Journal:
       header: what must be the same for rows to belong together; JSON data.
 
     Raises:
-      InvalidValueError: the folder's rows were made otherwise; says what differs.
-      DatasetError: the file is another's, or another process is writing it.
+      InvalidValueError: the folder's rows were made otherwise, which says what differs; or another
+        process is writing them.
+      DatasetError: the file is another's.
       OSError: it cannot be written.
     """
 
@@ -46,7 +47,7 @@ class Journal:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise DatasetError(
+                raise InvalidValueError(
                     f"{self._path} is being written by another process; wait for it, "
                     "or take another folder"
                 ) from None

@@ -92,7 +92,7 @@ def _facts(done: Certification) -> list[tuple[str, str]]:
         ("mutants per problem", f"{settings.mutants} at most, seed {settings.seed}"),
         ("machine", f"{machine.get('cpu', '?')}, {machine.get('cores', '?')} cores"),
         ("judge version", rows[0].judge_version),
-        ("work", f"{done.executions} executions in {done.seconds:.0f} s"),
+        ("work", f"{done.executions} executions in {done.seconds:.1f} s"),
     ]
 
 

@@ -135,7 +135,7 @@ def stream_from_hub(
 
 def _prepared(datasets: Any, path: str, config: str | None, split: str) -> HubRows:
     """Returns what `datasets` prepared earlier; else it would try the hub for half a minute."""
-    constants = importlib.import_module("huggingface_hub.constants")
+    constants: Any = importlib.import_module("huggingface_hub.constants")
     before = constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
     try:
