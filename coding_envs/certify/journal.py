@@ -31,8 +31,9 @@ class Journal:
       header: what must be the same for rows to belong together; JSON data.
 
     Raises:
-      InvalidValueError: the folder's rows were made otherwise; says what differs.
-      DatasetError: the file is another's, or another process is writing it.
+      InvalidValueError: the folder's rows were made otherwise, which says what differs; or another
+        process is writing them.
+      DatasetError: the file is another's.
       OSError: it cannot be written.
     """
 
@@ -46,7 +47,7 @@ class Journal:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise DatasetError(
+                raise InvalidValueError(
                     f"{self._path} is being written by another process; wait for it, "
                     "or take another folder"
                 ) from None
@@ -107,9 +108,15 @@ class Journal:
 
 
 def _require_same(path: Path, made: Mapping[str, Any], header: Mapping[str, Any]) -> None:
-    for name in header.keys() | made.keys():
-        if made.get(name) != header.get(name):
-            raise InvalidValueError(
-                f"{path} was made with {name} {made.get(name)!r}, got {header.get(name)!r}; "
-                "go on with the same, or take another folder"
-            )
+    for name in sorted(header.keys() | made.keys()):
+        was, now = made.get(name), header.get(name)
+        if was == now:
+            continue
+        if isinstance(was, dict) and isinstance(now, dict):  # of settings, only those that differ
+            others = [key for key in was.keys() | now.keys() if was.get(key) != now.get(key)]
+            name = min(others)
+            was, now = was.get(name), now.get(name)
+        raise InvalidValueError(
+            f"{path} was made with {name} {was!r}, got {now!r}; "
+            "go on with the same, or take another folder"
+        )

@@ -92,7 +92,7 @@ def _facts(done: Certification) -> list[tuple[str, str]]:
         ("mutants per problem", f"{settings.mutants} at most, seed {settings.seed}"),
         ("machine", f"{machine.get('cpu', '?')}, {machine.get('cores', '?')} cores"),
         ("judge version", rows[0].judge_version),
-        ("work", f"{done.executions} executions in {done.seconds:.0f} s"),
+        ("work", f"{done.executions} executions in {done.seconds:.1f} s"),
     ]
 
 
@@ -240,7 +240,8 @@ td:first-child { min-width: 7rem; }
 svg { width: 100%; height: auto; display: block; }
 svg text { fill: var(--fg); font: 13px system-ui, sans-serif; } svg rect { fill: var(--bar); }
 details summary { cursor: pointer; padding: .3rem 0; }
-@media (max-width: 34rem) { table, tbody, tr, td { display: block; } thead { display: none; }
+@media (max-width: 34rem) { .cards { grid-template-columns: 1fr 1fr; }
+  table, tbody, tr, td { display: block; } thead { display: none; }
   tr { border-bottom: 1px solid var(--line); padding: .45rem 0; }
   td { border: 0; padding: .1rem 0; } td:first-child { font-weight: 600; }
   td[data-head]::before { content: attr(data-head) ": "; color: var(--soft); } }
@@ -332,7 +333,7 @@ def _histogram(bars: Sequence[tuple[str, int]]) -> str:
     most, step, left, width = max(count for _, count in bars), 26, 78, 360
     room = width - left - 56
     parts = [
-        f'<svg viewBox="0 0 {width} {step * len(bars) + 4}" role="img" style="max-width:40rem" '
+        f'<svg viewBox="0 0 {width} {step * len(bars) + 4}" role="img" style="max-width:26rem" '
         'aria-label="problems by CPU time of the slowest reference">'
     ]
     for at, (name, count) in enumerate(bars):

@@ -81,8 +81,8 @@ def certify(
 
     Raises:
       InvalidValueError: there are no problems, the judge has a cache, or `folder` holds rows of
-        another set, other settings or another machine.
-      DatasetError: another process is writing to `folder`; or not one problem could be judged.
+        another set, other settings or another machine, or is being written by another process.
+      DatasetError: not one problem could be judged.
       SandboxError: the judge was closed.
     """
     if not problems:

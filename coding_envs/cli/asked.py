@@ -21,6 +21,8 @@ __all__ = [
     "load_asked",
     "narrowed",
     "optional_module",
+    "require_file_name",
+    "require_folder_name",
     "require_path",
 ]
 
@@ -36,10 +38,24 @@ def optional_module(module: str, what: str) -> Any:
         ) from error
 
 
-def require_path(option: str, path: str) -> None:
+def require_path(option: str, path: str | Path) -> None:
     """Refuses a path that is not there."""
     if not Path(path).exists():
         raise InvalidValueError(f"{option}: no such file: {path}")
+
+
+def require_file_name(option: str, path: Path) -> None:
+    """Checks, before the work and not after it, that a file can have this name."""
+    if not path.parent.is_dir():
+        raise InvalidValueError(f"{option}: no such folder: {path.parent}")
+    if path.is_dir():
+        raise InvalidValueError(f"{option} must be a file, {path} is a folder")
+
+
+def require_folder_name(option: str, path: Path) -> None:
+    """Checks that nothing else than a folder has this name."""
+    if path.exists() and not path.is_dir():
+        raise InvalidValueError(f"{option} must be a folder, {path} is a file")
 
 
 def load_asked(options: argparse.Namespace, dataset: str, *, narrow: bool = True) -> ProblemSet:
@@ -51,6 +67,10 @@ def load_asked(options: argparse.Namespace, dataset: str, *, narrow: bool = True
       narrow: False leaves --where and --limit out; see `narrowed`.
     """
     where = parse_where(options.where or ())
+    if not dataset:
+        raise InvalidValueError("DATASET is empty; see coding-envs list")
+    if options.manifest is not None:
+        require_path("--manifest", options.manifest)
     try:
         return load_problems(
             dataset,

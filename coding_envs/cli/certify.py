@@ -20,7 +20,7 @@ from ..data import ProblemSet, dataset_names, load_problems
 from ..data.manifest import ManifestRow
 from ..errors import InvalidValueError
 from ..judge import Judge
-from .asked import asked_packages, load_asked
+from .asked import asked_packages, load_asked, require_file_name, require_folder_name
 from .terminal import Progress, complain, say, say_json
 
 __all__ = ["run_certify", "run_overlap"]
@@ -42,8 +42,11 @@ def run_certify(options: argparse.Namespace) -> int:
         max_references=options.references,
         require_reference=options.require_reference,
     )
+    if options.out is not None:
+        require_folder_name("--out", options.out)
     problems = load_asked(options, options.dataset)
     folder = options.out or Path(f"certified-{problems.name}-{problems.config}-{problems.split}")
+    require_folder_name("--out", folder)
     packages = asked_packages(options, problems)
     if packages.note:
         complain(f"note: {packages.note}")
@@ -66,6 +69,8 @@ def run_certify(options: argparse.Namespace) -> int:
 
 def run_overlap(options: argparse.Namespace) -> int:
     """Finds the statements that two sets have in common: 0, whatever was found."""
+    if options.out is not None:
+        require_file_name("--out", options.out)
     sides = [_statements(options.a), _statements(options.b)]
     found = overlap(*sides, min_share=options.min_share, names=(options.a, options.b))
     if options.out is not None:

@@ -7,12 +7,18 @@ import sys
 from pathlib import Path
 
 from ..data import dataset_names, dataset_spec
-from ..errors import InvalidValueError, UnknownNameError
+from ..errors import DatasetError, InvalidValueError, UnknownNameError
 from ..judge import Judge
 from ..problem import Problem
 from ..registry import environment_ids
 from . import views
-from .asked import asked_packages, load_asked, optional_module, require_path
+from .asked import (
+    asked_packages,
+    load_asked,
+    optional_module,
+    require_file_name,
+    require_path,
+)
 from .terminal import say, say_json
 
 __all__ = [
@@ -47,9 +53,10 @@ def run_convert(options: argparse.Namespace) -> int:
     name = options.out.name.lower()
     if not name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
         raise InvalidValueError(f"OUT must end in .jsonl, .jsonl.gz or .parquet, got {options.out}")
-    if not options.out.parent.is_dir():
-        raise InvalidValueError(f"OUT: no such folder: {options.out.parent}")
+    require_file_name("OUT", options.out)
     problems = load_asked(options, options.dataset).checked()
+    if not problems:  # an empty file would replace one that is there, and serve nobody
+        raise DatasetError(f"there are no problems to write: {problems.describe()}")
     if name.endswith(".parquet"):
         problems.to_parquet(options.out)
     else:

@@ -32,7 +32,14 @@ from ..evaluation import (
 )
 from ..evaluation.folder import read_json
 from ..judge import Judge
-from .asked import asked_packages, load_asked, narrowed, optional_module, require_path
+from .asked import (
+    asked_packages,
+    load_asked,
+    narrowed,
+    optional_module,
+    require_folder_name,
+    require_path,
+)
 from .terminal import Progress, complain, say, say_json
 
 __all__ = ["run_compare", "run_eval"]
@@ -53,6 +60,7 @@ def run_eval(options: argparse.Namespace) -> int:
     if options.format is not None and options.out is None:
         raise InvalidValueError("--format writes files and needs --out DIR")
     if options.out is not None:
+        require_folder_name("--out", options.out)
         options.out.mkdir(parents=True, exist_ok=True)  # to fail before the work, not after it
     try:
         return _eval(options, kind)

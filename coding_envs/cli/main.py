@@ -20,7 +20,13 @@ __all__ = ["main"]
 FINE, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 
 # An OSError of these kinds names a path of the user's.
-_WRONG_PATHS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+_WRONG_PATHS = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _trainer(arguments)
         options = make_parser().parse_args(arguments)
         code: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where the caller closed it
+            sys.stdout.flush()
     except SystemExit as end:  # --help and --version, which argparse ends itself
         return end.code if isinstance(end.code, int) else FINE
     except KeyboardInterrupt:
@@ -47,9 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (CodingEnvsError, OSError) as error:
-        complain(f"error: {error}")
+        complain(f"error: {_line_of(error)}")
         return _code(error)
     return code
+
+
+def _line_of(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror[:1].lower() + error.strerror[1:]
+        return reason if error.filename is None else f"{error.filename}: {reason}"
+    return str(error)
 
 
 def _trainer(arguments: list[str]) -> int:

@@ -41,7 +41,9 @@ def complain(text: str) -> None:
     _print(f"coding-envs: {' '.join(text.split())}", sys.stderr)
 
 
-def _print(text: str, stream: TextIO) -> None:
+def _print(text: str, stream: TextIO | None) -> None:
+    if stream is None:  # closed by the caller
+        return
     encoding = stream.encoding or "utf-8"
     print(printable(text).encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
@@ -62,7 +64,7 @@ class Progress:
         self._done = self._good = 0
         self._started = time.monotonic()
         self._drawn = 0.0
-        self._shown = sys.stderr.isatty()
+        self._shown = sys.stderr is not None and sys.stderr.isatty()
 
     def __call__(self, verdict: Verdict) -> None:
         """Counts one verdict."""

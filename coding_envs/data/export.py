@@ -79,8 +79,11 @@ def _whole(path: Path) -> Iterator[BinaryIO]:
             file.close()
             name.chmod(0o666 & ~_umask())
             name.replace(path)
-        except BaseException:
+        except BaseException as error:
             name.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno and error.filename in (None, str(name)):
+                # The user's name for it, not the temporary one.
+                raise OSError(error.errno, error.strerror, str(path)) from error
             raise
 
 

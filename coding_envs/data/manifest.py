@@ -151,7 +151,7 @@ class Manifest:
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", tuple(self.rows))
         if not self.rows:
-            raise InvalidValueError(f"a manifest must have at least one row; {_REMEDY}")
+            raise InvalidValueError("a manifest must have at least one row")
         names = {_names(row) for row in self.rows}
         if len(names) > 1:
             raise InvalidValueError(f"a manifest must be of one split, got {sorted(names)[:3]}")
@@ -285,7 +285,7 @@ class Manifest:
         except FileNotFoundError:
             raise DatasetError(f"no such manifest: {path}; make it: coding-envs certify") from None
         except (OSError, ValueError) as error:  # InvalidValueError and pyarrow's are ValueErrors
-            line = " ".join(str(error).split())[:300]
+            line = " ".join(str(error).split())[:300].rstrip(".")
             raise DatasetError(f"cannot read the manifest {path}: {line}; {_REMEDY}") from None
 
 

@@ -102,6 +102,8 @@ def _rating(value: Any) -> Callable[[Head], bool]:
         )
     low = float("-inf") if bounds[0] is None else bounds[0]
     high = float("inf") if bounds[1] is None else bounds[1]
+    if not low <= high:  # NaN neither
+        raise InvalidValueError(f"where rating must be (lowest, highest), got {value!r:.80}")
     return lambda head: head.rating is not None and low <= head.rating <= high
 
 

@@ -267,8 +267,9 @@ def read_verdicts(path: str | os.PathLike[str]) -> list[SampleResult]:
             if not line.strip() or not line.endswith(b"\n"):
                 continue  # the last one of an evaluation that was interrupted
             where = f"{path}:{number}"
+            data = parsed_line(line, where)
             try:
-                result = SampleResult.from_json(parsed_line(line, where))
+                result = SampleResult.from_json(data)
             except InvalidValueError as error:
                 raise InvalidValueError(f"{where}: {error}") from None
             found[result.key, result.sample] = result

@@ -46,7 +46,7 @@ def test_a_cut_header_begins_anew(tmp_path):
 
 def test_other_settings_and_other_writers_are_refused(tmp_path):
     writing = "is being written by another process"
-    with Journal(tmp_path, HEADER), pytest.raises(DatasetError, match=writing):
+    with Journal(tmp_path, HEADER), pytest.raises(InvalidValueError, match=writing):
         Journal(tmp_path, HEADER)
     with pytest.raises(InvalidValueError, match=r"made with dataset 'd', got 'e'; go on with the"):
         Journal(tmp_path, HEADER | {"dataset": "e"})
@@ -54,3 +54,10 @@ def test_other_settings_and_other_writers_are_refused(tmp_path):
     with pytest.raises(DatasetError, match=r":1 is no row of a certification: "):
         Journal(tmp_path, HEADER)
     assert (tmp_path / JOURNAL_FILE).read_bytes() == b"a file of somebody else\n"
+
+
+def test_of_settings_only_the_one_that_differs_is_said(tmp_path):
+    header = {"settings": {"mutants": 2, "seed": 0}}
+    Journal(tmp_path, header).close()
+    with pytest.raises(InvalidValueError, match=r"was made with mutants 2, got 3; go on"):
+        Journal(tmp_path, {"settings": {"mutants": 3, "seed": 0}})

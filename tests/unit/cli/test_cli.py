@@ -120,7 +120,7 @@ def test_version(capsys):
         (["convert", "starter", "out.txt"], "OUT must end in .jsonl, .jsonl.gz or .parquet, got"),
         (["convert", "starter", "no/out.jsonl"], "OUT: no such folder: no"),
         (["grade", "starter/constant-n-1", "no.py"], "FILE: no such file: no.py"),
-        (["grade", "starter/constant-n-1", str(DATA)], "Is a directory"),
+        (["grade", "starter/constant-n-1", str(DATA)], "is a directory"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_code_2(capsys, arguments, says):
@@ -390,7 +390,7 @@ def test_eval_refuses_a_folder_it_cannot_write_before_the_work(capsys, tmp_path)
         capsys, "eval", "starter", "--samples", "reference", "--out", tmp_path / "file" / "out"
     )
     assert code == 2
-    assert "Not a directory" in err
+    assert "not a directory" in err
 
 
 @pytest.mark.nsjail
@@ -497,3 +497,53 @@ def test_ctrl_c_ends_everything_with_130(tmp_path):
     while (left := [p for p in started if is_running(*p)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left
+
+
+def test_wrong_paths_are_said_before_the_work(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("mine")
+    Path("folder.jsonl").mkdir()
+    starter = ("starter", "--limit", "1")
+    for arguments, says in (
+        (("list", ""), "DATASET is empty"),
+        (("list", "starter", "--manifest", "no"), "--manifest: no such file: no"),
+        (("list", "starter", "--where", "rating=5..1"), "rating must be (lowest, highest)"),
+        (("list", "starter", "--where", "rating=nan..1"), "rating must be (lowest, highest)"),
+        (("convert", *starter, "folder.jsonl"), "OUT must be a file, folder.jsonl is a folder"),
+        (("eval", *starter, "--samples", "reference", "--out", "file"), "--out must be a folder"),
+        (("certify", *starter, "--out", "file"), "--out must be a folder, file is a file"),
+        (("overlap", "no", "no", "--out", "folder.jsonl"), "--out must be a file"),
+        (("overlap", "no", "no", "--out", "no/o.json"), "--out: no such folder: no"),
+    ):
+        code, out, err = call(capsys, *arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1), arguments
+        assert says in err
+    assert Path("file").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.jsonl"]
+
+
+def test_convert_writes_no_empty_file_over_a_good_one(capsys, tmp_path):
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    rows.write_text('{"key": "a"}\n')
+    out.write_text("good\n")
+    code, _, err = call(capsys, "convert", rows, out)
+    assert code == 1
+    assert "there are no problems to write: rows/train: 0 problems, 1 dropped" in err
+    assert out.read_text() == "good\n"
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "code"), [(">&-", "list", 0), ("2>&-", "show x", 2)]
+)
+def test_closed_standard_streams_make_no_traceback(closed, arguments, code):
+    command = f'exec "{sys.executable}" -m coding_envs {arguments} {closed}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
+def test_an_error_of_the_system_names_the_path_alone(capsys, tmp_path):
+    out = tmp_path / "no" / "deep"
+    (tmp_path / "no").write_text("")
+    code, _, err = call(capsys, "eval", "starter", "--samples", "reference", "--out", out)
+    assert code == 2
+    assert err == f"coding-envs: error: {out}: not a directory\n"

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from datetime import date
 
 import pytest
@@ -286,3 +288,21 @@ def test_integers_of_thousands_of_digits(tmp_path):
     problems = load_problems(path)
     assert problems[0].tests[0].args == (7 * (10**9000 - 1) // 9,)
     assert "Exceeds the limit (100000 digits)" in problems.dropped[0].reason
+
+
+def test_a_full_disk_is_said_with_the_users_path_and_nothing_is_left(tmp_path):
+    script = """
+import resource, signal, sys
+from coding_envs.data import load_problems
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))
+try:
+    load_problems("starter").to_jsonl(sys.argv[1])
+except OSError as error:
+    print(error.filename)
+"""
+    path = tmp_path / "out.jsonl"
+    command = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"{path}\n"
+    assert not list(tmp_path.iterdir())
