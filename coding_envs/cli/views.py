@@ -110,6 +110,7 @@ def heads_json(problems: ProblemSet) -> dict[str, Any]:
         "split": problems.split,
         "problems": rows,
         "dropped": [str(error) for error in problems.dropped],
+        "num_dropped": problems.num_dropped,
     }
 
 
