@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def _pairs(
         name = _name(data, where)
         column = next((one for one in ("task_id", "question_id") if one in data), "task_id")
         key = names.key(name, f"{column!r} at {where}")
-        for program in _programs(data, problems.by_key(key), where):
+        for program in _programs(data, functools.partial(problems.by_key, key), where):
             yield key, program, data
 
 
@@ -179,20 +180,21 @@ def _name(data: dict[str, Any], where: str) -> str:
     raise InvalidValueError(f"{where}: 'task_id' is missing")
 
 
-def _programs(data: dict[str, Any], problem: Problem, where: str) -> list[str]:
+def _programs(data: dict[str, Any], problem: Callable[[], Problem], where: str) -> list[str]:
+    """Returns the programs of an object; whole ones need no problem, whose row may be broken."""
     for name in _ONE:
         if name in data:
             text = data[name]
             if not isinstance(text, str):
                 got = type(text).__name__
                 raise InvalidValueError(f"{where}: {name!r} must be text, got {got}")
-            return [text if name == "solution" else _program(text, problem)]
+            return [text if name == "solution" else _program(text, problem())]
     for name in _MANY:
         if name in data:
             texts = data[name]
             if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
                 raise InvalidValueError(f"{where}: {name!r} must be a list of texts")
-            return [text if name == "code_list" else _program(text, problem) for text in texts]
+            return [text if name == "code_list" else _program(text, problem()) for text in texts]
     raise InvalidValueError(f"{where}: neither 'completion' nor 'solution' is there")
 
 
