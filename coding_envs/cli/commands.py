@@ -62,7 +62,7 @@ def run_convert(options: argparse.Namespace) -> int:
     else:
         problems.to_jsonl(options.out)
     if options.json:
-        counts = {"problems": len(problems), "dropped": len(problems.dropped)}
+        counts = {"problems": len(problems), "dropped": problems.num_dropped}
         say_json({"dataset": problems.name, **counts, "out": str(options.out)})
     else:
         say(f"{problems.describe()}; written to {options.out}")

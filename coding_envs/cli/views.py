@@ -49,23 +49,25 @@ def listing(specs: Sequence[DatasetSpec], environments: Sequence[str]) -> str:
     ROWS are those of the default configuration and split, as last seen; HERE says whether the
     dataset can be read without a network.
     """
-    rows = [("DATASET", "ROWS", "TESTS", "LICENSE", "HERE", "CONFIGS", "SPLITS", "DESCRIPTION")]
+    rows = [("DATASET", "ROWS", "TESTS", "LICENSE", "HERE")]
+    below: list[list[str]] = [[]]
     for spec in specs:
         count = spec.expected_rows.get((spec.default_config, spec.default_split))
-        rows.append(
-            (
-                spec.name,
-                f"{count:,}" if count is not None else "",
-                ", ".join(spec.styles),
-                spec.license,
-                _here(spec),
-                _starred(spec.configs, spec.default_config),
-                _starred(spec.splits, spec.default_split),
-                spec.description,
+        count_text = f"{count:,}" if count is not None else ""
+        rows.append((spec.name, count_text, ", ".join(spec.styles), spec.license, _here(spec)))
+        names = [
+            f"{what}: {_starred(names, default)}"
+            for what, names, default in (
+                ("configs", spec.configs, spec.default_config),
+                ("splits", spec.splits, spec.default_split),
             )
-        )
-    lines = ["Datasets (* the default)", *_table(rows), "", "Environments"]
-    return "\n".join(lines + [f"  {name}" for name in environments])
+            if len(names) > 1
+        ]
+        below.append([f"    {line}" for line in (spec.description, "; ".join(names)) if line])
+    lines = ["Datasets (* the default)"]
+    for line, more in zip(_table(rows), below, strict=True):
+        lines += [line.rstrip(), *more]
+    return "\n".join([*lines, "", "Environments", *(f"  {name}" for name in environments)])
 
 
 def _starred(names: Sequence[str], default: str) -> str:
@@ -110,6 +112,7 @@ def heads_json(problems: ProblemSet) -> dict[str, Any]:
         "split": problems.split,
         "problems": rows,
         "dropped": [str(error) for error in problems.dropped],
+        "num_dropped": problems.num_dropped,
     }
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import functools
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DatasetRowError, InvalidValueError
 from ..problem import Problem
 from .digits import any_int_length
+from .dropped import DroppedRows
 from .head import Head
-from .problem_set import LazyProblems, ProblemSet, dropped_text
+from .problem_set import LazyProblems, ProblemSet
 from .sources import IN_MEMORY_BYTES, BadRow, RowSource, line_of
-from .spec import DatasetSpec, RowLoader
-from .where import Where, where_predicate
+from .spec import DatasetSpec, HeadReader, RowLoader
+from .where import Where, asks_for_style, where_predicate
 
 __all__ = ["ProblemStream", "Wanted", "problems_of"]
 
@@ -63,7 +64,10 @@ class Wanted:
     def problems_by_row(self, source: RowSource) -> _Rows:
         """Returns what makes problems of rows by their numbers."""
         spec = self.spec
-        return _Rows(source, spec.loader, spec.name, self.config, self.split, self.revision)
+        return _Rows(
+            *(source, spec.loader, spec.name, self.config, self.split, self.revision),
+            *(spec.head, (*spec.head_columns, *spec.style_columns)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,8 @@ class _Rows:
     config: str
     split: str
     revision: str
+    head: HeadReader | None
+    columns: tuple[str, ...]
 
     def problem(self, number: int) -> Problem:
         return self.made(number, self.source.row(number))
@@ -90,6 +96,25 @@ class _Rows:
 
     def row_bytes(self, number: int) -> int:
         return self.source.row_bytes(number)
+
+    def styled(self, heads: Mapping[int, Head]) -> dict[int, Head]:
+        found = dict(heads)
+        for number, head in self.headed(self.columns):
+            if number in found and isinstance(head, Head):
+                found[number] = head
+        return found
+
+    def headed(self, columns: Sequence[str]) -> Iterator[tuple[int, Head | DatasetRowError]]:
+        """Yields of each row its number and its head, or what is wrong with it."""
+        assert self.head is not None
+        for number, row in enumerate(self.source.heads(columns)):
+            read = functools.partial(
+                self.head, row, config=self.config, split=self.split, row_number=number
+            )
+            try:
+                yield number, _row_faults(read, row, self.dataset, self.split, number)
+            except DatasetRowError as error:
+                yield number, error
 
     def made(self, number: int, row: Any) -> Problem:
         """Returns the problem that a row makes, or raises DatasetRowError."""
@@ -137,16 +162,23 @@ def problems_of(source: RowSource, wanted: Wanted, *, check: bool | None = None)
     """
     spec, rows = wanted.spec, wanted.problems_by_row(source)
     small = source.size_bytes <= IN_MEMORY_BYTES
+    styled = True
     if check or (check is None and small) or spec.head is None:
-        found = _checked(enumerate(source.rows()), rows)
+        found: Iterable[_Found] = _checked(enumerate(source.rows()), rows)
     else:
-        found = _headed(source, wanted)
+        columns, late = spec.head_columns, spec.style_columns
+        if "style" in columns and "style" in getattr(source, "columns", ()):
+            late = ()  # the rows say it themselves
+        if asks_for_style(wanted.where):
+            columns, late = (*columns, *late), ()
+        styled = not late
+        found = ((number, head, None) for number, head in rows.headed(columns))
     keep = small and check is not False
     problems: list[Problem] = []
     heads: list[Head] = []
     numbers = array("Q")
     keys: dict[str, int] = {}
-    dropped: list[DatasetRowError] = []
+    dropped = DroppedRows()
     for number, head, problem in () if wanted.limit == 0 else found:
         error = head if isinstance(head, DatasetRowError) else None
         if isinstance(head, Head) and head.key in keys:
@@ -155,7 +187,7 @@ def problems_of(source: RowSource, wanted: Wanted, *, check: bool | None = None)
         if error is not None:
             if wanted.strict:
                 raise error
-            dropped.append(error)
+            dropped.add(error)
             continue
         assert isinstance(head, Head)
         keys[head.key] = number
@@ -168,7 +200,9 @@ def problems_of(source: RowSource, wanted: Wanted, *, check: bool | None = None)
             heads.append(head)
         if len(numbers) == wanted.limit:
             break
-    made: Iterable[Problem] = problems if keep else LazyProblems(rows, numbers, tuple(heads))
+    made: Iterable[Problem] = problems
+    if not keep:
+        made = LazyProblems(rows, numbers, tuple(heads), is_styled=styled)
     return ProblemSet(
         made, name=spec.name, config=wanted.config, split=wanted.split, dropped=dropped
     )
@@ -188,24 +222,6 @@ def _checked(rows: Iterable[tuple[int, Any]], make: _Rows) -> Iterator[_Found]:
             yield number, Head.of(problem), problem
 
 
-def _headed(source: RowSource, wanted: Wanted) -> Iterator[_Found]:
-    """Yields of each row its number and its head, or what is wrong with it."""
-    spec = wanted.spec
-    assert spec.head is not None
-    columns = spec.head_columns
-    present = getattr(source, "columns", ())
-    if "style" in columns and "style" in present:  # then no head needs the tests
-        columns = tuple(name for name in columns if "tests" not in name)
-    for number, row in enumerate(source.heads(columns)):
-        read = functools.partial(
-            spec.head, row, config=wanted.config, split=wanted.split, row_number=number
-        )
-        try:
-            yield number, _row_faults(read, row, spec.name, wanted.split, number), None
-        except DatasetRowError as error:
-            yield number, error, None
-
-
 class ProblemStream(Iterable[Problem]):
     """The problems of a split one after the other; no more than one row is held.
 
@@ -214,17 +230,17 @@ class ProblemStream(Iterable[Problem]):
 
     Attributes:
       name, config, split: as of a ProblemSet.
-      dropped: one error for each row so far that could not become a problem.
+      dropped, num_dropped: as of a ProblemSet, of the rows so far.
     """
 
     def __init__(self, rows: Callable[[], Iterable[Any]], wanted: Wanted) -> None:
         self._rows, self._wanted = rows, wanted
         self.name, self.config, self.split = wanted.spec.name, wanted.config, wanted.split
-        self.dropped: list[DatasetRowError] = []
+        self._dropped = DroppedRows()
 
     def __iter__(self) -> Iterator[Problem]:
         wanted = self._wanted
-        self.dropped = []
+        self._dropped = DroppedRows()
         left = wanted.limit
         if left == 0:
             return
@@ -233,7 +249,7 @@ class ProblemStream(Iterable[Problem]):
             if isinstance(head, DatasetRowError):
                 if wanted.strict:
                     raise head
-                self.dropped.append(head)
+                self._dropped.add(head)
             elif problem is not None and wanted.meets(head):
                 yield problem
                 if left is not None:
@@ -241,9 +257,19 @@ class ProblemStream(Iterable[Problem]):
                     if not left:
                         return
 
+    @property
+    def dropped(self) -> tuple[DatasetRowError, ...]:
+        """The errors of rows so far that could not become a problem, the first 1,000."""
+        return tuple(self._dropped.errors)
+
+    @property
+    def num_dropped(self) -> int:
+        """How many rows so far could not become a problem."""
+        return len(self._dropped)
+
     def __repr__(self) -> str:
         where = f"{self.name}/{self.config}/{self.split}"
-        return f"<ProblemStream {where}: so far {dropped_text(self.dropped)}>"
+        return f"<ProblemStream {where}: so far {self._dropped}>"
 
 
 _NO_SOURCE: Any = None

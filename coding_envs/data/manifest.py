@@ -335,7 +335,7 @@ def apply_manifest(
         name=problems.name,
         config=problems.config,
         split=problems.split,
-        dropped=problems.dropped,
+        dropped=problems._dropped,
     )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "HEAD_COLUMNS",
     "LIST_COLUMNS",
     "NUMBER_COLUMNS",
+    "STYLE_COLUMNS",
     "head_from_row",
     "problem_from_row",
     "row_from_problem",
@@ -41,8 +42,9 @@ COLUMNS = (*_FIELDS, "style", "exact")
 """What is written; `tests` is read as well, in the place of `hidden_tests`."""
 HEAD_COLUMNS = (
     *("key", "difficulty", "rating", "tags", "source", "release_date", "language", "style"),
-    *("exact", "public_tests", "hidden_tests", "tests"),
+    "exact",
 )
+STYLE_COLUMNS = ("public_tests", "hidden_tests", "tests")
 
 _KIND = re.compile(r'\s*\[\s*\{\s*"kind"\s*:\s*"([a-z]+)"')
 # What says the kind of a test that does not.
@@ -103,7 +105,7 @@ def head_from_row(
     row_number: int,
     dataset: str = "plain",
 ) -> Head:
-    """Returns the head of a row, from HEAD_COLUMNS; reads no test where `style` says the kind.
+    """Returns the head of a row, from HEAD_COLUMNS and perhaps STYLE_COLUMNS.
 
     Raises:
       DatasetRowError: a column is missing or malformed; names it.

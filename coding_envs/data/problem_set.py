@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from operator import index
 from pathlib import Path
 from typing import Any, Protocol, overload
 
 from ..errors import DatasetRowError, InvalidValueError, UnknownNameError
 from ..problem import Problem
+from .dropped import DroppedRows
 from .head import Head
-from .where import Where, where_predicate
+from .where import Where, asks_for_style, where_predicate
 
 __all__ = ["LazyProblems", "ProblemRows", "ProblemSet"]
 
@@ -34,6 +34,9 @@ class ProblemRows(Protocol):
 
     def row_bytes(self, number: int) -> int:
         """Returns about how much a row takes in memory."""
+
+    def styled(self, heads: Mapping[int, Head]) -> dict[int, Head]:
+        """Returns the heads of rows with `style` and `language`, for which tests are looked at."""
 
 
 class _Kept:
@@ -76,12 +79,14 @@ class LazyProblems(Sequence[Problem]):
       numbers: of the rows, in the order of the problems.
       heads: one per problem.
       functions: what is done to each problem once it is made.
+      is_styled: whether the heads' `style` and `language` were read.
     """
 
     rows: ProblemRows
     numbers: Sequence[int]
     heads: tuple[Head, ...]
     functions: tuple[Callable[[Problem], Problem], ...] = ()
+    is_styled: bool = True
     _kept: _Kept = field(default_factory=_Kept)
 
     def __len__(self) -> int:
@@ -104,12 +109,19 @@ class LazyProblems(Sequence[Problem]):
         """Returns the problems at these places."""
         numbers = tuple(self.numbers[at] for at in places)
         heads = tuple(self.heads[at] for at in places)
-        return LazyProblems(self.rows, numbers, heads, self.functions, self._kept)
+        return replace(self, numbers=numbers, heads=heads)
 
     def map(self, function: Callable[[Problem], Problem]) -> LazyProblems:
         """Returns the same problems, changed when they are used."""
-        functions = (*self.functions, function)
-        return LazyProblems(self.rows, self.numbers, self.heads, functions, self._kept)
+        return replace(self, functions=(*self.functions, function))
+
+    def styled(self) -> LazyProblems:
+        """Returns the same problems, with whole heads."""
+        if self.is_styled:
+            return self
+        found = self.rows.styled(dict(zip(self.numbers, self.heads, strict=True)))
+        heads = tuple(found[number] for number in self.numbers)
+        return replace(self, heads=heads, is_styled=True)
 
     def _changed(self, problem: Problem) -> Problem:
         for function in self.functions:
@@ -128,7 +140,8 @@ class ProblemSet(Sequence[Problem]):
       name: the dataset's name.
       config: the dataset's configuration.
       split: the split's name.
-      dropped: one error for each row that could not become a problem.
+      dropped: the errors of rows that could not become a problem, the first 1,000.
+      num_dropped, dropped_reasons: how many such rows there are, and why.
     """
 
     __slots__ = ("_config", "_dropped", "_fingerprint", "_name", "_places", "_problems", "_split")
@@ -140,7 +153,7 @@ class ProblemSet(Sequence[Problem]):
         name: str,
         config: str = "default",
         split: str = "train",
-        dropped: Iterable[DatasetRowError] = (),
+        dropped: Iterable[DatasetRowError] | DroppedRows = (),
     ) -> None:
         """Holds the problems.
 
@@ -150,7 +163,7 @@ class ProblemSet(Sequence[Problem]):
         lazy = isinstance(problems, LazyProblems)
         self._problems = problems if isinstance(problems, LazyProblems) else tuple(problems)
         self._name, self._config, self._split = name, config, split
-        self._dropped = tuple(dropped)
+        self._dropped = dropped if isinstance(dropped, DroppedRows) else DroppedRows(dropped)
         self._fingerprint = ""
         parts: Iterable[Head | Problem] = problems.heads if lazy else self._problems  # type: ignore[attr-defined]
         keys = [part.key for part in parts]
@@ -179,8 +192,18 @@ class ProblemSet(Sequence[Problem]):
 
     @property
     def dropped(self) -> tuple[DatasetRowError, ...]:
-        """One error for each row that could not become a problem."""
-        return self._dropped
+        """The errors of rows that could not become a problem, the first 1,000."""
+        return tuple(self._dropped.errors)
+
+    @property
+    def num_dropped(self) -> int:
+        """How many rows could not become a problem."""
+        return len(self._dropped)
+
+    @property
+    def dropped_reasons(self) -> Mapping[str, int]:
+        """Why rows could not become problems -> how many, the most frequent reason first."""
+        return self._dropped.reasons
 
     @property
     def is_lazy(self) -> bool:
@@ -193,8 +216,12 @@ class ProblemSet(Sequence[Problem]):
         return tuple(self._places)
 
     def heads(self) -> tuple[Head, ...]:
-        """Returns what can be said of each problem without decoding its tests."""
+        """Returns what can be said of each problem without decoding its tests.
+
+        Of a large set, the first time may read the column of tests, for `Head.style`.
+        """
         if isinstance(self._problems, LazyProblems):
+            self._problems = self._problems.styled()
             return self._problems.heads
         return tuple(map(Head.of, self._problems))
 
@@ -296,7 +323,12 @@ class ProblemSet(Sequence[Problem]):
         wanted = where_predicate(where)
         if where is None:
             return self
-        return self._take([at for at, head in enumerate(self.heads()) if wanted(head)])
+        problems = self._problems
+        if isinstance(problems, LazyProblems) and not asks_for_style(where):
+            heads = problems.heads
+        else:
+            heads = self.heads()
+        return self._take([at for at, head in enumerate(heads) if wanted(head)])
 
     def map(self, function: Callable[[Problem], Problem]) -> ProblemSet:
         """Returns the same set with each problem changed; of a lazy one, when it is used.
@@ -345,7 +377,7 @@ class ProblemSet(Sequence[Problem]):
         if self.config != "default":
             where = f"{self.name}/{self.config}/{self.split}"
         noun = "problem" if len(self) == 1 else "problems"
-        return f"{where}: {len(self)} {noun}, {dropped_text(self.dropped)}"
+        return f"{where}: {len(self)} {noun}, {self._dropped}"
 
     def to_jsonl(self, path: str | Path) -> None:
         """Writes the problems in the plain layout, a JSON object per line (`docs/datasets.md`).
@@ -397,17 +429,5 @@ class ProblemSet(Sequence[Problem]):
             name=self.name,
             config=self.config,
             split=self.split,
-            dropped=itertools.chain(self.dropped, bad),
+            dropped=self._dropped.plus(bad) if bad else self._dropped,
         )
-
-
-def dropped_text(dropped: Sequence[DatasetRowError]) -> str:
-    """Returns how many rows were dropped, and why, in one line."""
-    reasons = Counter(
-        f"column '{error.column}': {error.reason}" if error.column else error.reason
-        for error in dropped
-    ).most_common()
-    shown = [f"{count} x {reason}" for reason, count in reasons[:3]]
-    if len(reasons) > 3:
-        shown.append(f"{len(reasons) - 3} other reasons")
-    return f"{len(dropped)} dropped" + (f" ({'; '.join(shown)})" if shown else "")

@@ -134,7 +134,7 @@ def load_problems(
         dropped and what was not certified, and repairs what was repaired; `limit` counts what is
         left. See `apply_manifest` for problems that are not what was certified.
       strict: True raises at the first row that cannot become a problem; False drops such rows and
-        keeps their errors in `ProblemSet.dropped`.
+        keeps the first errors in `ProblemSet.dropped`.
       check: whether every row is made a problem now, so that broken ones are found. None does so
         for up to 64 MiB; of larger files only the heads are read, and a problem whose row turns
         out to be broken raises DatasetRowError when it is used.
@@ -192,7 +192,7 @@ def load_problems(
     else:
         raise DatasetError(f"{spec.name} is on no hub; pass data_files= with its files")
     expected = spec.expected_rows.get((config, split))
-    count = len(problems) + len(problems.dropped)
+    count = len(problems) + problems.num_dropped
     if data_files is None and wanted.is_all and expected is not None and count != expected:
         where_ = f"{spec.name}/{config}/{split}"
         _logger.info("%s has %d rows, expected %d", where_, count, expected)
@@ -294,6 +294,7 @@ _PLAIN = DatasetSpec(
     loader=plain.problem_from_row,
     head=plain.head_from_row,
     head_columns=plain.HEAD_COLUMNS,
+    style_columns=plain.STYLE_COLUMNS,
 )
 
 

@@ -28,7 +28,7 @@ class RowLoader(Protocol):
 
 
 class HeadReader(Protocol):
-    """Makes a Head of a row with the spec's `head_columns` alone, or raises DatasetRowError."""
+    """Makes a Head of `head_columns` and perhaps `style_columns`, or raises DatasetRowError."""
 
     def __call__(self, row: Any, *, config: str, split: str, row_number: int) -> Head:
         """Returns the row's head."""
@@ -45,6 +45,9 @@ class DatasetSpec:
       head: makes a Head of a row's `head_columns`; None where rows are small, and the whole
         problem is made instead.
       head_columns: the columns that `head` reads.
+      style_columns: columns of tests, too large to be read with every head; `head` tells `style`
+        and `language` by them, and where it is not given them leaves these as they are in Head.
+        They are read only where a condition asks for one of the two.
       configs, default_config: the configurations; "default" where there is only one.
       splits, default_split: the splits.
       hub_path: the dataset's name on the Hugging Face hub, or "".
@@ -65,6 +68,7 @@ class DatasetSpec:
     loader: RowLoader
     head: HeadReader | None = None
     head_columns: tuple[str, ...] = ()
+    style_columns: tuple[str, ...] = ()
     configs: tuple[str, ...] = ("default",)
     default_config: str = "default"
     splits: tuple[str, ...] = ("train", "test")

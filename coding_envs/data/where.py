@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InvalidValueError, UnknownNameError
 from .head import STYLES, Head
 
-__all__ = ["WHERE_KEYS", "Where", "parse_where", "where_predicate"]
+__all__ = ["WHERE_KEYS", "Where", "asks_for_style", "parse_where", "where_predicate"]
 
 type Where = Mapping[str, Any] | Callable[[Head], object]
 """A mapping of conditions that must all hold (see WHERE_KEYS), or a predicate on a Head."""
@@ -45,6 +45,13 @@ def where_predicate(where: Where | None) -> Callable[[Head], bool]:
         )
     tests = [_condition(key, value) for key, value in where.items()]
     return lambda head: all(test(head) for test in tests)
+
+
+def asks_for_style(where: Where | None) -> bool:
+    """Returns whether conditions look, or may look, at what is told by `style_columns`."""
+    if isinstance(where, Mapping):
+        return "style" in where or "language" in where
+    return where is not None
 
 
 def _any_head(_head: Head) -> bool:

@@ -46,10 +46,30 @@ from coding_envs.verdict import Status, Verdict
 pytestmark = pytest.mark.nsjail
 
 DATA = Path(__file__).parents[1] / "data"
-FILES = {
-    "humaneval": str(DATA / "openai_humaneval.jsonl"),
-    "mbpp": str(DATA / "mbpp_full.jsonl"),
+SAMPLES = {
+    "humaneval": "openai_humaneval",
+    "mbpp": "mbpp_full",
+    "humaneval_plus": "evalplus_humanevalplus",
+    "mbpp_plus": "evalplus_mbppplus",
+    "apps": "codeparrot_apps",
+    "code_contests": "deepmind_code_contests",
+    "taco": "baai_taco",
+    "livecodebench": "livecodebench_code_generation_lite",
+    "kodcode": "kodcode_v1",
+    "leetcode": "leetcode_dataset",
+    "bigcodebench": "bigcodebench",
+    "bigcodebench_hard": "bigcodebench",
+    "codeforces": "open_r1_codeforces",
+    "verifiable_coding": "primeintellect_verifiable_coding_problems",
+    "synthetic_1": "primeintellect_synthetic_1",
+    "verifiable_coding_python": "open_r1_verifiable_coding_problems_python",
+    "deepcoder": "deepcoder_preview_primeintellect",
+    "multipl_e": "multipl_e",
 }
+FILES = {name: str(DATA / f"{file}.jsonl") for name, file in SAMPLES.items()}
+# The environments differ by their problems alone: these go through the whole table, the others
+# through one test, which plays their problems.
+WHOLE = ("starter", "basic", "humaneval", "mbpp")
 
 
 @functools.cache
@@ -65,9 +85,11 @@ def options_of(name: str) -> dict[str, Any]:
 
 
 IDS = environment_ids()
-TOKEN_IDS = [name for name in IDS if "Text" not in name]
-TEXT_IDS = [name for name in IDS if "Text" in name]
-every_environment = pytest.mark.parametrize("name", IDS)
+WHOLE_IDS = [name for name in IDS if gymnasium.spec(name).kwargs["dataset"] in WHOLE]
+OTHER_IDS = [name for name in IDS if name not in WHOLE_IDS]
+TOKEN_IDS = [name for name in WHOLE_IDS if "Text" not in name]
+TEXT_IDS = [name for name in WHOLE_IDS if "Text" in name]
+every_environment = pytest.mark.parametrize("name", WHOLE_IDS)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +139,47 @@ def a_solution(env: Any, at: int = 0) -> tuple[str, Any]:
 def test_the_table_is_whole() -> None:
     assert {"CodingProblem-v0", "CodingProblem-Text-v0"} <= set(IDS)
     assert {"CodingProblem-HumanEval-v0", "CodingProblem-MBPP-Text-v0"} <= set(IDS)
-    assert len(TOKEN_IDS) == len(TEXT_IDS) == 1 + len(coding_envs.data.dataset_names())
+    datasets = coding_envs.data.dataset_names()
+    assert len(TOKEN_IDS) == len(TEXT_IDS) == 1 + len(WHOLE)
+    assert len(IDS) == 2 * (1 + len(datasets))
+    assert set(FILES) == set(datasets) - {"starter", "basic"}
+
+
+@pytest.mark.parametrize("name", OTHER_IDS)
+def test_its_problems_can_be_played(name: str, judge: Judge) -> None:
+    if "MultiPLE" in name:  # the judge of another language has more processes: see them end
+        with Judge(workers=1, cache="memory") as own:
+            play(name, own)
+    else:
+        play(name, judge)
+
+
+def play(name: str, judge: Judge) -> None:
+    env = make(name, judge=judge, **({} if "Text" in name else {"program_tokens": 600}))
+    assert env.reset(seed=5)[1] == env.reset(seed=5)[1]
+    spec = coding_envs.data.dataset_spec(problems_of(name).name)
+    for problem in env.problems:
+        observation, info = env.reset(options={"problem": problem.key})
+        assert observation in env.observation_space
+        assert info["problem"] == problem.uid
+        assert {test.kind for test in problem.tests} <= set(spec.styles)
+    good = next((problem for problem in env.problems if problem.solutions), None)
+    if good is None:  # LiveCodeBench, Codeforces and MultiPL-E have no programs that solve them
+        assert spec.name in ("livecodebench", "codeforces", "multipl_e")
+        env.reset(options={"problem": env.problems[0].key})
+        actions: list[Any] = ["x"] if "Text" in name else [*env.tokenizer.encode_program("x"), 0]
+    else:
+        at = env.problems.index_of(good.key)
+        key, actions = a_solution(env, at)
+        env.reset(options={"problem": key})
+    for action in actions:
+        observation, reward, terminated, truncated, info = env.step(action)
+        assert observation in env.observation_space
+    assert terminated
+    assert not truncated
+    assert (reward, info["solved"]) == ((0.0, False) if good is None else (1.0, True))
+    assert info["status"] not in ("INTERNAL_ERROR", "JUDGE_ERROR")
+    env.close()
 
 
 @every_environment

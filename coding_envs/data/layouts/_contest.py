@@ -39,6 +39,7 @@ __all__ = [
     "comparison_for",
     "entry_point_for",
     "flags_of_text",
+    "io_head_style",
     "io_style",
     "io_tests",
     "limits_for",
@@ -111,6 +112,20 @@ def io_style(value: Any) -> str:
     if isinstance(value, Mapping) and value:
         return "call" if value.get("fn_name") else "stdio"
     return ""
+
+
+def io_head_style(columns: Row, column: str) -> str:
+    """Returns `io_style` of a row's column, or "" where a head is not given that column.
+
+    Raises:
+      DatasetRowError: the column holds no tests.
+    """
+    if column not in columns.columns:
+        return ""
+    style = io_style(columns.columns[column])
+    if not style:
+        raise columns.fault(column, "holds no tests")
+    return style
 
 
 def io_tests(columns: Row, column: str) -> Tests:

@@ -28,7 +28,7 @@ from ._contest import (
     comparison_for,
     entry_point_for,
     flags_of_text,
-    io_style,
+    io_head_style,
     io_tests,
     limits_for,
     platform_of,
@@ -93,14 +93,11 @@ def head_from_row(row: object, *, config: str = "all", split: str, row_number: i
       DatasetRowError: a column is missing or malformed, or the row has no tests; names it.
     """
     columns = Row(row, dataset="apps", split=split, number=row_number)
-    style = io_style(columns.columns.get("input_output"))
-    if not style:
-        raise columns.fault("input_output", "holds no tests")
     return Head(
         key=_key(columns),
         difficulty=_difficulty(columns, config),
         source=platform_of(columns.optional_text("url")),
-        style=style,
+        style=io_head_style(columns, "input_output"),
     )
 
 
@@ -138,7 +135,8 @@ SPECS = (
         description="APPS: contest problems, on standard input or as a function",
         loader=problem_from_row,
         head=head_from_row,
-        head_columns=("id", "problem_id", "difficulty", "url", "input_output"),
+        head_columns=("id", "problem_id", "difficulty", "url"),
+        style_columns=("input_output",),
         configs=tuple(_ROWS),
         default_config="all",
         splits=_SPLITS,

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...problem import CallTest, Problem, StdioTest
@@ -93,13 +94,16 @@ def head_from_row(
     """Returns the head of a row's problem; see `problem_from_row`.
 
     Raises:
-      DatasetRowError: the column of tests is missing or empty; names it.
+      DatasetRowError: the column of tests is given and empty.
     """
     columns = Row(row, dataset="deepcoder", split=split, number=row_number)
-    value = columns.columns.get("tests")
+    head = Head(key=str(row_number), source=config)
+    if "tests" not in columns.columns:
+        return head
+    value = columns.columns["tests"]
     if not value:
         raise columns.fault("tests", "holds no tests")
-    return Head(key=str(row_number), source=config, style=_style(value, config))
+    return replace(head, style=_style(value, config))
 
 
 def _style(value: Any, config: str) -> str:
@@ -153,7 +157,8 @@ SPECS = (
         description="DeepCoder: problems of TACO, PrimeIntellect, LiveCodeBench and Codeforces",
         loader=problem_from_row,
         head=head_from_row,
-        head_columns=("tests",),
+        head_columns=("problem",),
+        style_columns=("tests",),
         configs=("primeintellect", "taco", "lcbv5", "codeforces"),
         default_config="primeintellect",
         splits=("train", "test"),

@@ -156,14 +156,14 @@ def _head(columns: Row) -> Head:
     labels: Any = {**(meta if isinstance(meta, dict) else {}), **columns.columns}
     difficulty, tags = labels.get("difficulty"), labels.get("tags")
     good = isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
-    test = columns.text("test")
+    test = columns.text("test") if "test" in columns.columns else None
     return Head(
         key=key,
         difficulty=difficulty if isinstance(difficulty, str) else "",
         tags=tuple(tags) if good and tags else (),
         source="newfacade/LeetCodeDataset",
         release_date=_date(columns, labels.get("estimated_date")),
-        style="call" if _FIRST_IS_CALL.search(test, 0, _MOST_HEAD) else "code",
+        style="" if test is None else _style(test),
     )
 
 
@@ -171,6 +171,10 @@ _FIRST_IS_CALL = re.compile(
     r"def check\(candidate\):\s+assert (?:candidate\(.*\) == |is_same_(?:list|tree)\(candidate\()"
 )
 _MOST_HEAD = 100_000
+
+
+def _style(test: str) -> str:
+    return "call" if _FIRST_IS_CALL.search(test, 0, _MOST_HEAD) else "code"
 
 
 def _date(columns: Row, value: Any) -> date | None:
@@ -320,7 +324,8 @@ SPECS = (
         description="LeetCodeDataset: LeetCode's problems with some hundred asserts each",
         loader=problem_from_row,
         head=head_from_row,
-        head_columns=("task_id", "difficulty", "tags", "estimated_date", "meta", "test"),
+        head_columns=("task_id", "difficulty", "tags", "estimated_date", "meta"),
+        style_columns=("test",),
         splits=tuple(_ROWS),
         hub_path="newfacade/LeetCodeDataset",
         expected_rows={("default", split): count for split, count in _ROWS.items()},

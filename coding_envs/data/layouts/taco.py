@@ -26,7 +26,7 @@ from ._contest import (
     comparison_for,
     entry_point_for,
     flags_of_text,
-    io_style,
+    io_head_style,
     io_tests,
     limits_for,
     python_programs,
@@ -117,9 +117,6 @@ def _head(columns: Row, row_number: int) -> Head:
     if source == "geeksforgeeks":
         reason = "is geeksforgeeks, whose tests are texts for people that no program can read"
         raise columns.fault("source", reason)
-    style = io_style(columns.columns.get("input_output"))
-    if not style:
-        raise columns.fault("input_output", "holds no tests")
     own = columns.columns.get("id")
     return Head(
         key=str(row_number if own is None or own == "" else own),
@@ -127,7 +124,7 @@ def _head(columns: Row, row_number: int) -> Head:
         tags=columns.literals("tags"),
         source=source,
         release_date=columns.optional_date("date"),
-        style=style,
+        style=io_head_style(columns, "input_output"),
     )
 
 
@@ -153,7 +150,8 @@ SPECS = (
         description="TACO: contest problems with tags, on standard input or as a function",
         loader=problem_from_row,
         head=head_from_row,
-        head_columns=("id", "difficulty", "tags", "source", "date", "input_output"),
+        head_columns=("id", "difficulty", "tags", "source", "date"),
+        style_columns=("input_output",),
         splits=("train", "test"),
         default_split="train",
         hub_path="BAAI/TACO",

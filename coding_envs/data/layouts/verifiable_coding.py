@@ -140,7 +140,8 @@ def _head(columns: Row) -> Head:
     if "geeksforgeeks" in str(address or "").lower():
         reason = "leads to GeeksforGeeks, whose tests are texts for people that no program can read"
         raise columns.fault("metadata", reason)
-    language, style = _language_and_style(columns)
+    told = "verification_info" in columns.columns
+    language, style = _language_and_style(columns) if told else ("python", "")
     own = "response_id" if columns.dataset == "synthetic_1" else "problem_id"
     return Head(
         key=columns.text(own),
@@ -270,9 +271,10 @@ SPECS = tuple(
         loader=functools.partial(_problem, name),
         head=functools.partial(_head_of, name),
         head_columns=(
-            *("task_type", "source", "problem_id", "metadata", "verification_info"),
+            *("task_type", "source", "problem_id", "metadata"),
             *(("response_id",) if name == "synthetic_1" else ()),
         ),
+        style_columns=("verification_info",),
         splits=("train",),
         default_split="train",
         hub_path=path,

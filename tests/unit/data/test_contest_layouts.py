@@ -70,7 +70,8 @@ def test_a_head_says_what_the_problem_says(name, config, split, number, row, tes
     problem = problem_of(name, config, split, number, row)
     if not isinstance(problem, Problem):
         return
-    seen = {column: row[column] for column in spec.head_columns if column in row}
+    columns = (*spec.head_columns, *spec.style_columns)
+    seen = {column: row[column] for column in columns if column in row}
     head = spec.head(seen, config=config, split=split, row_number=number)
     for field in ("key", "difficulty", "rating", "tags", "source", "release_date", "language"):
         assert getattr(head, field) == getattr(problem, field), field

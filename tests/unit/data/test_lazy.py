@@ -334,3 +334,70 @@ def test_a_dataset_without_heads_can_be_lazy_too(tmp_path, large):
     assert problems.is_lazy
     assert [error.row for error in problems.dropped] == [3, 6, 8]
     assert problems[5].key == "k7"
+
+
+def test_dropped_rows_are_counted_and_few_are_kept(tmp_path):
+    path = tmp_path / "many.jsonl"
+    with path.open("w") as file:
+        for number in range(3000):
+            task = "verifiable_code" if number % 30 == 0 else f"maths {number % 2}"
+            info = {"language": "python", "test_cases": [{"type": "stdin_stdout"}]}
+            row = {"response_id": str(number), "task_type": task, "verification_info": info}
+            file.write(json.dumps(row) + "\n")
+    problems = load_problems("synthetic_1", data_files=path, check=False)
+    assert len(problems) == 100
+    assert problems.num_dropped == 2900
+    assert len(problems.dropped) == 1000
+    assert [error.row for error in problems.dropped[:3]] == [1, 2, 3]
+    assert dict(problems.dropped_reasons) == {
+        "column 'task_type': is 'maths 1', not 'verifiable_code'": 1500,
+        "column 'task_type': is 'maths 0', not 'verifiable_code'": 1400,
+    }
+    assert "2900 dropped (1500 x column 'task_type': is 'maths 1'" in problems.describe()
+    none = problems.checked()  # no row has input and output
+    assert (len(none), none.num_dropped, problems.num_dropped) == (0, 3000, 2900)
+    again = pickle.loads(pickle.dumps(none))
+    assert again.dropped_reasons == none.dropped_reasons
+    with pytest.raises(TypeError):
+        none.dropped_reasons["x"] = 1
+
+
+def test_reasons_without_end_are_one(tmp_path):
+    path = tmp_path / "many.jsonl"
+    with path.open("w") as file:
+        for number in range(2500):
+            file.write(json.dumps({"response_id": "x", "task_type": f"maths {number}"}) + "\n")
+    problems = load_problems("synthetic_1", data_files=path, check=False)
+    assert len(problems.dropped_reasons) == 1001
+    assert next(iter(problems.dropped_reasons.items())) == ("other reasons", 1500)
+    assert problems.num_dropped == 2500
+
+
+def test_heads_leave_the_tests_alone_until_style_is_asked_for(tmp_path):
+    parquet_file = tmp_path / "r.parquet"
+    rows = [
+        {"problem_id": n, "difficulty": "interview", "url": "", "question": "?", "solutions": ""}
+        | {"input_output": json.dumps({"inputs": ["1"], "outputs": ["1"]})}
+        for n in range(5)
+    ]
+    pq = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    pq.write_table(pyarrow.Table.from_pylist(rows), parquet_file)
+    seen = []
+    plain_heads = parquet.ParquetSource.heads
+
+    def heads(self, columns):
+        seen.append("input_output" in columns)
+        return plain_heads(self, columns)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet.ParquetSource, "heads", heads)
+        problems = load_problems("apps", data_files=parquet_file, check=False)
+        assert len(problems.where({"difficulty": "interview"})) == 5
+        assert seen == [False]
+        assert len(problems.where({"style": "stdio"})) == 5
+        assert len(problems.where({"style": "call"})) == 0
+        assert {head.style for head in problems.heads()} == {"stdio"}
+        assert seen == [False, True]
+        load_problems("apps", data_files=parquet_file, check=False, where={"style": "stdio"})
+        assert seen == [False, True, True]

@@ -165,7 +165,8 @@ def test_dates_come_in_many_forms(value: Any) -> None:
 @pytest.mark.parametrize("row", ROWS)
 def test_the_head_says_what_the_problem_says(row: Any) -> None:
     problem = make(row)
-    columns = dataset_spec("leetcode").head_columns
+    spec = dataset_spec("leetcode")
+    columns = (*spec.head_columns, *spec.style_columns)
     head = head_from_row(
         {k: v for k, v in row.items() if k in columns}, split="train", row_number=7
     )
