@@ -95,6 +95,9 @@ def evaluate(
     notes: list[str] = []
     pass_at_k = averages(rows, ks, notes)
     dropped = [str(error) for error in (*problems.dropped, *broken)]
+    if problems.num_dropped > len(problems.dropped):
+        more = problems.num_dropped - len(problems.dropped)
+        notes.append(f"{more} more rows were dropped than are listed: {problems.describe()}")
     if broken:
         notes.append(f"{len(broken)} rows turned out to be broken and are left out")
     return EvalReport(
