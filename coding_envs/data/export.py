@@ -82,7 +82,8 @@ def _whole(path: Path) -> Iterator[BinaryIO]:
     except BaseException as error:  # also of closing, which writes what is still held
         if name:
             Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno and error.filename in (None, name):
+        ours = not name or getattr(error, "filename", None) in (None, name)
+        if isinstance(error, OSError) and error.errno and ours:
             # The user's name for it, not the temporary one.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
