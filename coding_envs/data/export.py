@@ -70,21 +70,23 @@ def _batches(problems: ProblemSet) -> Iterator[list[dict[str, Any]]]:
 @contextmanager
 def _whole(path: Path) -> Iterator[BinaryIO]:
     """Yields a file that takes its name once all is written; nothing is left of half a one."""
-    with tempfile.NamedTemporaryFile(
-        prefix=f".{path.name[:40]}.", dir=path.parent, delete=False
-    ) as file:
-        name = Path(file.name)
-        try:
+    name = ""
+    try:
+        with tempfile.NamedTemporaryFile(
+            prefix=f".{path.name[:40]}.", dir=path.parent, delete=False
+        ) as file:
+            name = file.name
             yield file  # type: ignore[misc]
-            file.close()
-            name.chmod(0o666 & ~_umask())
-            name.replace(path)
-        except BaseException as error:
-            name.unlink(missing_ok=True)
-            if isinstance(error, OSError) and error.errno and error.filename in (None, str(name)):
-                # The user's name for it, not the temporary one.
-                raise OSError(error.errno, error.strerror, str(path)) from error
-            raise
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(path)
+    except BaseException as error:  # also of closing, which writes what is still held
+        if name:
+            Path(name).unlink(missing_ok=True)
+        ours = not name or getattr(error, "filename", None) in (None, name)
+        if isinstance(error, OSError) and error.errno and ours:
+            # The user's name for it, not the temporary one.
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def _umask() -> int:

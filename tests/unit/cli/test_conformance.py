@@ -65,7 +65,7 @@ def test_another_grader(capsys, folder):
         (["--timeout", "0"], "--timeout: must be seconds > 0, got '0'"),
         (["--timeout", "nan"], "--timeout: must be seconds > 0, got 'nan'"),
         (["--jobs", "0"], "--jobs: must be an int >= 1"),
-        (["--json", "no/such/folder.json"], "No such file or directory"),
+        (["--json", "no/such/folder.json"], "no such file or directory"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_code_2(capsys, folder, arguments, says):
