@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import date
@@ -29,7 +30,10 @@ pytest.importorskip("pyarrow")
 
 # --- any problem at all ---------------------------------------------------------------------------
 
-texts = st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates too
+# Lone surrogates too; but two halves side by side are one character to JSON.
+texts = st.text(st.characters(exclude_categories=()), max_size=12).filter(
+    lambda text: re.search("[\ud800-\udbff][\udc00-\udfff]", text) is None
+)
 numbers = st.floats(0.01, 1000, allow_nan=False)
 scalars = st.none() | st.booleans() | texts | st.floats(allow_nan=False) | st.binary(max_size=4)
 integers = st.integers() | st.integers(-(10**40), 10**40) | st.just(7**4000)
