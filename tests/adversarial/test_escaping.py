@@ -111,7 +111,12 @@ PROGRAMS = {
     "cores": "import resource\nif resource.getrlimit(resource.RLIMIT_CORE) != (0, 0): got(1)",
     "keep_caps": "import ctypes\nl = ctypes.CDLL(None)\nif l.prctl(8, 1, 0, 0, 0) == 0 and l.prctl(47, 2, 21, 0, 0)"
     " == 0: got(1)\nfor c in range(41):\n    if l.prctl(47, 1, c, 0, 0) == 1: got(c)",
-    "dumpable": "import ctypes\nl = ctypes.CDLL(None)\nif l.prctl(3, 0, 0, 0, 0) == 1: got(1)",
+    # A process that is rolled back is open to its tracer; then nobody else may be there to look.
+    "dumpable": "import ctypes, os\nl = ctypes.CDLL(None)\ntraced = attempt(os.fstat, 4)\n"
+    "if l.prctl(3, 0, 0, 0, 0) == 1 and not traced: got(1)\n"
+    "if attempt(open, '/proc/self/mem', 'rb') or attempt(os.listdir, '/proc/1'): got(2)\n"
+    "for pid in range(1, 50):\n    if l.ptrace(16, pid, None, None) == 0: got(pid)\n"
+    "if l.ptrace(0, 0, None, None) == 0: got(3)",
     "no_new_privs": "import ctypes\nl = ctypes.CDLL(None)\nif l.prctl(39, 0, 0, 0, 0) != 1: got(1)",
     "secrets_of_the_host": "import os, gc\nt = repr(os.environ) + repr([o for o in gc.get_objects() "
     "if isinstance(o, dict)])[:10**6]\nif 'PYTEST' in t or '/root/' in t: got(t[:200])",
