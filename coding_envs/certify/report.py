@@ -106,6 +106,10 @@ def _reasons(rows: Iterable[ManifestRow]) -> list[tuple[str, int, str]]:
     return known + [(name, count, "") for name, count in counts.items() if name not in REASONS]
 
 
+def _no_problems(done: Certification) -> list[tuple[str, str]]:
+    return [(why, str(count)) for why, count in list(done.no_problems.items())[:_MOST_ROWS]]
+
+
 def _decided(done: Certification, decision: str) -> list[ManifestRow]:
     return [row for row in done.manifest if row.decision == decision]
 
@@ -168,6 +172,9 @@ def markdown_report(done: Certification) -> str:
     if done.not_judged:
         lines += ["## Not judged", "", "The same command tries these again.", ""]
         lines += [f"- {_md(line)}" for line in done.not_judged[:_MOST_ROWS]] + [""]
+    if done.no_problems:
+        lines += ["## Rows that became no problem", ""]
+        lines += _md_table(("why", "rows"), _no_problems(done))
     lines += ["## What was found", ""]
     found = [(name, str(count), what) for name, count, what in _reasons(done.manifest)]
     lines += _md_table(("reason", "problems", "meaning"), found) if found else ["Nothing.", ""]
@@ -265,6 +272,9 @@ def html_report(done: Certification) -> str:
     if done.not_judged:
         parts.append("<h2>Not judged</h2><p>The same command tries these again.</p>")
         parts.append(_table(("problem",), [(line,) for line in done.not_judged[:_MOST_ROWS]]))
+    if done.no_problems:
+        parts.append("<h2>Rows that became no problem</h2>")
+        parts.append(_table(("why", "rows"), _no_problems(done)))
     for decision, heading in (("dropped", "Dropped"), ("repaired", "Repaired")):
         rows = _decided(done, decision)
         if rows:

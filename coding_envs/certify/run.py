@@ -6,9 +6,9 @@ import os
 import platform
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Certification:
       executions: processes run, without those of an earlier call that was interrupted.
       seconds: on the clock, likewise.
       resumed: how many rows came from an earlier call.
+      no_problems: why rows of the dataset became no problem at all -> how many; they have no key,
+        and so no row in the manifest.
     """
 
     manifest: Manifest
@@ -56,6 +58,7 @@ class Certification:
     executions: int = 0
     seconds: float = 0.0
     resumed: int = 0
+    no_problems: Mapping[str, int] = field(default_factory=dict)
 
 
 def certify(
@@ -127,6 +130,7 @@ def certify(
         executions=judge.executions - executions,
         seconds=time.monotonic() - started,
         resumed=run.resumed,
+        no_problems=dict(problems.dropped_reasons),
     )
 
 

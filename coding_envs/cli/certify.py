@@ -96,6 +96,7 @@ def _json(done: Certification, paths: tuple[Path, ...]) -> dict[str, Any]:
         "reasons": reasons,
         "mutants": sum(row.mutants for row in rows),
         "mutants_killed": sum(row.mutants_killed for row in rows),
+        "rows_without_problem": dict(done.no_problems),
         "resumed": done.resumed,
         "executions": done.executions,
         "seconds": round(done.seconds, 3),
@@ -115,6 +116,8 @@ def _text(done: Certification, paths: tuple[Path, ...]) -> str:
         lines.append(f"  {row.decision:<8}  {row.key}: {note[:100]}")
     if len(decided) > _SHOWN:
         lines.append(f"  ... {len(decided) - _SHOWN} more: see the report")
+    for why, count in list(done.no_problems.items())[:_SHOWN]:
+        lines.append(f"  no problem  {count} of the rows: {why[:100]}")
     lines += [f"  not judged: {line}" for line in done.not_judged[:_SHOWN]]
     lines.append(
         f"{done.executions} executions in {done.seconds:.1f} s, {done.resumed} rows before"

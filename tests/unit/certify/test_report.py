@@ -126,3 +126,13 @@ def test_the_calibrated_limit():
     seconds = [settings.calibrated_s(s) for s in (0.0, 0.6, 0.7, 1.0, 3.34, 50.0)]
     assert seconds == [2.0, 2.0, 2.1, 3.0, 10.1, 30.0]
     assert Settings.from_json(settings.to_json()) == settings
+
+
+def test_rows_that_became_no_problem_are_told_with_their_reasons():
+    result = done(*ROWS, no_problems={"column 'tests': holds no tests": 195, HOSTILE: 1})
+    page, text = html_report(result), markdown_report(result)
+    assert "<td>column &#x27;tests&#x27;: holds no tests</td>" in page.replace("&#39;", "&#x27;")
+    assert ">195</td>" in page
+    assert "| column 'tests': holds no tests | 195 |" in text
+    assert "<script>" not in text + page
+    assert "became no problem" not in html_report(done(*ROWS))
