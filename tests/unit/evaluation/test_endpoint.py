@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -38,10 +38,8 @@ class Handler(BaseHTTPRequestHandler):
             server.seen.append((self.path, dict(self.headers), body))
             server.times.append(time.monotonic())
             answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
-        try:
+        with suppress(OSError):  # the client has gone
             answer(self)
-        except OSError:
-            pass  # the client has gone
 
     def say(self, status, data, **headers):
         text = data if isinstance(data, bytes) else json.dumps(data).encode()
