@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..data.manifest import ManifestRow
+from ..files import write_whole
 from .run import Certification
 
 __all__ = ["REASONS", "html_report", "markdown_report", "write_reports"]
@@ -59,12 +60,7 @@ def write_reports(done: Certification, folder: str | os.PathLike[str]) -> tuple[
     folder.mkdir(parents=True, exist_ok=True)
     paths = [done.manifest.write(folder)]
     for name, text in (("report.md", markdown_report(done)), ("report.html", html_report(done))):
-        temporary = folder / f".{name}.{os.getpid()}.tmp"
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(folder / name)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(folder / name, [text])
         paths.append(folder / name)
     return tuple(paths)
 

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import DatasetError, InvalidValueError
+from ..files import whole_file
 from ..problem import Comparison, Limits, Problem
 from .head import Head
 from .problem_set import ProblemSet
@@ -222,8 +223,7 @@ class Manifest:
             path = path / MANIFEST_FILES[0 if _pyarrow() is not None else 1]
             other = path.with_name(MANIFEST_FILES[path.name == MANIFEST_FILES[0]])
             other.unlink(missing_ok=True)  # an older one would contradict
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
+        with whole_file(path) as temporary:
             if path.suffix == ".parquet":
                 self._write_parquet(temporary)
             elif path.suffix == ".jsonl":
@@ -234,9 +234,6 @@ class Manifest:
                 raise InvalidValueError(
                     f"a manifest's name must end in .parquet or .jsonl, got {path.name!r}"
                 )
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
         return path
 
     def _write_parquet(self, path: Path) -> None:

@@ -17,17 +17,18 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from ..errors import InvalidValueError
+from ..files import write_whole
 from ..verdict import Verdict
 from .generation import Written
 
-__all__ = ["FailedTest", "ResultsFolder", "SampleResult", "read_verdicts", "write_whole"]
+__all__ = ["FailedTest", "ResultsFolder", "SampleResult", "read_verdicts"]
 
 _FORMAT = 1
 _NAMES = {
@@ -301,23 +302,6 @@ def read_json(path: Path) -> dict[str, Any]:
       OSError: the file cannot be read.
     """
     return parsed_line(path.read_bytes(), str(path))
-
-
-def write_whole(path: Path, parts: Iterable[str]) -> None:
-    """Writes a file that appears whole or not at all.
-
-    Raises:
-      OSError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _short(data: Mapping[str, Any], name: str) -> str:

@@ -22,9 +22,10 @@ from typing import Any
 
 from ..data import ProblemSet
 from ..errors import UnknownNameError
+from ..files import write_whole
 from ..problem import CallTest, Problem, StdioTest
 from ..verdict import Status, Verdict
-from .folder import SampleResult, write_whole
+from .folder import SampleResult
 from .pass_at_k import pass_at_k
 from .report import EvalReport
 from .samples import SAMPLE_FILES, sample_lines

@@ -12,8 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..files import write_whole
 from ..verdict import Status
-from .folder import SampleResult, write_whole
+from .folder import SampleResult
 from .summary import Group, LengthGroup, ProblemResult, by_length, groups
 
 __all__ = ["EvalReport"]
