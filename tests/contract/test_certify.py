@@ -73,6 +73,8 @@ WORDS = "import sys\nfor word in {}(sys.stdin.read().split()):\n    print(word)\
 FLICKERS = "import os\ndef add(a, b):\n    return a + b + (os.urandom(1)[0] < 128)\n"
 SLOW = "def add(a, b):\n    for _ in range(6_000_000):\n        pass\n    return a + b\n"
 GUARD = "import sys\nif len(sys.argv) == 1:\n    return\n" + EVENS  # as in APPS: not Python
+# So many that three runs in which each test is a coin's throw are never the same (1 in 2**32).
+SIXTEEN = tuple(CallTest((i, 1), i + 1) for i in range(16))
 TEN = tuple(CallTest((i, i), 2 * i + (i == 6)) for i in range(10))
 
 DIRTY = [
@@ -86,8 +88,9 @@ DIRTY = [
     (evens("module-level-return", solutions=(EVENS, GUARD)), "repaired",
      ("some_references_fail",)),
     (evens("all-crash", solutions=("print 1\n", "1 / 0\n")), "dropped", ("references_fail",)),
-    (add("flaky", solutions=(FLICKERS,)), "dropped", ("flaky",)),
-    (add("one-flaky", solutions=(ADD, FLICKERS)), "repaired", ("flaky",)),
+    (add("flaky", solutions=(FLICKERS,), hidden_tests=SIXTEEN), "dropped", ("flaky",)),
+    (add("one-flaky", solutions=(ADD, FLICKERS), hidden_tests=SIXTEEN), "repaired",
+     ("flaky",)),
     (problem("broken-oracle", entry_point="find_zero", solutions=(FIND_ZERO,),
              hidden_tests=(CodeTest(BROKEN_ORACLE, check="check"),)), "dropped",
      ("broken_tests",)),
