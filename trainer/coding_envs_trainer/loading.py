@@ -69,6 +69,8 @@ def _creator(env_name: str, args: Mapping[str, Any]) -> Callable[..., Any]:
     package = _puffer_package(args["package"])
     try:
         creator: Callable[..., Any] = package.env_creator(env_name)
+    except KeyError:
+        raise CodingEnvsError(f"{package.__name__} makes no environment {env_name!r}") from None
     except (ImportError, AttributeError) as error:
         raise CodingEnvsError(f"{env_name} cannot be imported here: {error}") from None
     return creator
@@ -111,11 +113,16 @@ def make_env(make: Callable[..., Any], *, buf: Any = None, seed: int = 0, **kwar
     )
 
 
-def load_policy(args: Mapping[str, Any], vecenv: Any) -> nn.Module:
+def load_policy(args: Mapping[str, Any], vecenv: Any, env_name: str = "") -> nn.Module:
     """Returns the policy, with the weights that `args` name, on the device of training.
 
     `policy_name` and `rnn_name` are classes of the environment's package, of
     `coding_envs_trainer.policies`, or `module:Class`; the recurrent wrapper gets the policy.
+
+    Args:
+      args: what load_config returned.
+      vecenv: what load_env returned.
+      env_name: not needed; later versions of PufferLib's function are given it.
 
     Raises:
       InvalidValueError: a key of [policy] or [rnn] that the class does not take.
