@@ -72,19 +72,26 @@ class Recall:
         return Env(agents, length=4, actions=2)
 
 
-@pytest.mark.parametrize("kind", [LSTM, Transformer])
-def test_they_remember(counter: Any, make: Any, kind: Any) -> None:
+# Settings with which each of 16 seeds has learned it. A Transformer's memory ends with the segment:
+# a tenth of the questions ask for what it cannot know.
+@pytest.mark.parametrize(
+    ("kind", "rate", "entropy", "most"),
+    [(LSTM, 0.003, 0.03, 1.0), (Transformer, 0.005, 0.01, 0.9)],
+)
+def test_they_remember(
+    counter: Any, make: Any, kind: Any, rate: float, entropy: float, most: float
+) -> None:
     env = Recall(counter, 64)
     more = {"horizon": 16} if kind is Transformer else {}
     policy = kind(env, hidden_size=32, **more)
     trainer = make(env, policy, bptt_horizon=16, minibatch_size=512, update_epochs=4, gamma=0.9,
-                   learning_rate=0.005, ent_coef=0.01, total_timesteps=60 * 1024)  # fmt: skip
+                   learning_rate=rate, ent_coef=entropy, total_timesteps=60 * 1024)  # fmt: skip
     logs = []
     while trainer.epoch < trainer.total_epochs:
         trainer.evaluate()
         logs.append(trainer.train()["environment/recalled"])
     assert logs[0] < 0.65
-    assert np.mean(logs[-3:]) > 0.9
+    assert np.mean(logs[-3:]) > most - 0.1
 
 
 def test_an_lstms_state_is_part_of_a_checkpoint(counter: Any, make: Any) -> None:

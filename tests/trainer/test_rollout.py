@@ -81,7 +81,7 @@ def test_verdicts_that_come_later(counter: Any, make: Any, latency: int) -> None
         trainer.buffer.arrange()
         check_rows(trainer, slice(0, trainer.buffer.segments))
         trainer.train()
-    if latency <= 3:  # within a quarter of an update's steps
+    if latency <= 1:  # within a sixteenth of an update's steps
         assert trainer.timing.total_seconds.get("sandbox_wait", 0.0) == 0.0
 
 
@@ -91,7 +91,7 @@ def test_the_rollout_does_not_run_ahead_of_late_verdicts(counter: Any, make: Any
     learned = 0
     for _ in range(6):
         trainer.evaluate()
-        assert trainer.global_step - learned <= 32 + 32 // 4
+        assert trainer.global_step - learned <= 32 + 4  # one step of all agents
         trainer.train()
         learned += 32
 

@@ -51,9 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: the arguments after the program's name; default: the process's own.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    # Before PyTorch is loaded: its threads then sleep while they wait for each other, and leave the
-    # processors to the sandbox.
+    # Before PyTorch is loaded: its threads then look a moment for what comes next, no longer, and
+    # leave the processors to the sandbox.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     try:
         return _run(words)
     except SystemExit as end:  # --help

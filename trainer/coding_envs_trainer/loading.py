@@ -113,7 +113,7 @@ def make_env(make: Callable[..., Any], *, buf: Any = None, seed: int = 0, **kwar
     )
 
 
-def load_policy(args: Mapping[str, Any], vecenv: Any, env_name: str = "") -> nn.Module:
+def load_policy(args: Mapping[str, Any], vecenv: Any, env_name: str = "") -> nn.Module:  # noqa: ARG001
     """Returns the policy, with the weights that `args` name, on the device of training.
 
     `policy_name` and `rnn_name` are classes of the environment's package, of

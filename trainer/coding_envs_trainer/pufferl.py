@@ -13,7 +13,6 @@ and `update` learn, `snapshot` writes checkpoints.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections import defaultdict
@@ -37,6 +36,7 @@ from .loggers import JsonlLogger, NoLogger
 from .optimizers import learning_rate, make_optimizer
 from .rollout import AgentStates, Collector, DeferredVerdicts, action_masks
 from .timing import Timing
+from .tuning import Threads, keep_freed_memory
 from .update import Learner, LearnerOptions
 
 __all__ = ["PuffeRL"]
@@ -81,11 +81,10 @@ class PuffeRL:
         self.group = Group()
         self.device = torch.device(config["device"])
         deferred = bool(DeferredVerdicts(vecenv))
-        if config["torch_threads"]:
-            torch.set_num_threads(config["torch_threads"])
-        elif deferred and self.device.type == "cpu":
-            # A step of many threads takes as long as the one that a sandbox's worker has displaced.
-            torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // 2))
+        on_cpu = self.device.type == "cpu"
+        self.threads = Threads(config["torch_threads"], beside_a_sandbox=deferred and on_cpu)
+        if on_cpu and config["keep_memory"]:
+            keep_freed_memory()
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.deterministic = bool(config["torch_deterministic"])
         torch.backends.cudnn.benchmark = not config["torch_deterministic"]
@@ -264,6 +263,7 @@ class PuffeRL:
         call goes on.
         """
         before = self.collector.steps
+        self.threads.act()
         with self.timing("evaluate"):
             self.collector.collect()
         steps = self.collector.steps - before
@@ -279,6 +279,7 @@ class PuffeRL:
         """
         if self.buffer.complete < self.buffer.segments:
             return None
+        self.threads.learn()
         with self.timing("train"):
             rate = self.config["learning_rate"]
             if self.config["anneal_lr"]:
@@ -421,6 +422,7 @@ class PuffeRL:
         try:
             self.save_checkpoint()
         finally:
+            self.threads.restore()
             self.vecenv.close()
             if self.dashboard is not None:
                 self.dashboard.close()

@@ -28,7 +28,7 @@ from .timing import Timing
 
 __all__ = ["AgentStates", "Batch", "Collector", "DeferredVerdicts", "action_masks"]
 
-_AHEAD = 4  # the part of a batch that is collected while verdicts of the one before are open
+_AHEAD = 16  # the part of a batch that is collected while verdicts of the one before are open
 _WAIT_S = 0.05  # for verdicts, before it is looked at whether the process shall end
 
 
@@ -220,6 +220,8 @@ class Collector:
                 return False
             if self.deferred and buffer.waits:
                 self._redeem(wait=False)
+                if buffer.complete >= buffer.segments:
+                    break
                 if buffer.ahead >= self._most_ahead:
                     self._redeem(wait=True)
                     continue

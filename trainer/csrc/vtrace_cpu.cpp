@@ -2,6 +2,7 @@
 // it, so that one library serves every version of both.
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <system_error>
@@ -51,27 +52,32 @@ const InstructionSet* set_named(const char* name) {
   return nullptr;
 }
 
-// Calls work(first, last) on shares of [0, count). Threads are started anew each time: that takes
+// How many pieces each thread gets on average. They are handed out as they are asked for, so that a
+// thread that starts late, or whose processor is taken from it for a while, does fewer of them.
+constexpr int64_t PIECES = 8;
+
+// Calls work(first, last) on pieces of [0, count). Threads are started anew each time: that takes
 // some 20 us, which is little where they pay at all, and leaves nothing that a fork could break.
 template <class Work>
 void shared_out(int64_t count, int64_t threads, int64_t grain, const Work& work) {
-  // Shares are whole multiples of a grain: no two threads write the same cache line.
+  // Pieces are whole multiples of a grain: no two threads write the same cache line.
   const int64_t grains = (count + grain - 1) / grain;
   threads = std::max<int64_t>(1, std::min(threads, grains));
-  const auto begin = [&](int64_t share) {
-    return std::min(count, grains * share / threads * grain);
+  const int64_t pieces = threads == 1 ? 1 : std::min(grains, threads * PIECES);
+  const auto begin = [&](int64_t piece) { return std::min(count, grains * piece / pieces * grain); };
+  std::atomic<int64_t> next{0};
+  const auto help = [&] {
+    for (int64_t piece; (piece = next.fetch_add(1, std::memory_order_relaxed)) < pieces;) {
+      work(begin(piece), begin(piece + 1));
+    }
   };
   std::vector<std::thread> others;
-  int64_t started = 1;
   try {
-    for (; started < threads; ++started) {
-      others.emplace_back(work, begin(started), begin(started + 1));
-    }
+    for (int64_t started = 1; started < threads; ++started) others.emplace_back(help);
   } catch (const std::system_error&) {
-    // No more threads to be had: the rest of the shares is done here.
+    // No more threads to be had: those that there are do all of it.
   }
-  work(int64_t{0}, begin(1));
-  if (started < threads) work(begin(started), count);
+  help();
   for (auto& thread : others) thread.join();
 }
 

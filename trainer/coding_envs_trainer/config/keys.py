@@ -156,8 +156,13 @@ TRAIN_KEYS: tuple[Key, ...] = (
     _int(
         "torch_threads",
         0,
-        "threads that PyTorch computes with on the CPU; 0: its own choice, or one per two "
-        "processors where verdicts are deferred, as the sandbox works meanwhile",
+        "threads that PyTorch computes with on the CPU; 0: its own choice, but one per two "
+        "processors in rollouts where verdicts are deferred, as the sandbox works meanwhile",
+    ),
+    _bool(
+        "keep_memory",
+        True,
+        "keep freed memory in the process for the next tensors, on the CPU; for the whole process",
     ),
     _bool("cpu_offload", False, "keep observations in the CPU's memory, pinned, not the GPU's"),
     _str("precision", "float32", "what the policy computes in", "float32", "bfloat16"),
