@@ -130,7 +130,10 @@ def test_sizes() -> None:
     assert spare_rows(agents=4, batch=4, segments=8, deferred=False) == 0
     assert spare_rows(agents=4, batch=2, segments=8, deferred=False) == 4
     assert spare_rows(agents=4, batch=4, segments=6, deferred=False) == 8
-    assert spare_rows(agents=4, batch=4, segments=8, deferred=True) == 8
+    assert spare_rows(agents=4, batch=4, segments=8, deferred=True) == 0
+    assert spare_rows(agents=4, batch=4, segments=8, deferred=True, act_ahead=0.1) == 4
+    assert spare_rows(agents=4, batch=4, segments=8, deferred=True, act_ahead=1.0) == 8
+    assert spare_rows(agents=4, batch=2, segments=8, deferred=True) == 8
     b = buffer(initial_state={"h": torch.zeros(5)})
     # observations 2 floats, action an int64; logprob, reward, terminal; valid, starts; a value more
     assert b.nbytes == 6 * (2 * (8 + 8 + 12 + 2) + 4 * 3 + 4 * 5)

@@ -125,10 +125,13 @@ class RolloutBuffer:
         return len(self._free)
 
     @property
+    def filled(self) -> int:
+        """How many rows are full, those included that wait for verdicts."""
+        return int(np.count_nonzero(self._filled))
+
+    @property
     def ahead(self) -> int:
-        """Steps in rows that are not full, where enough rows are and only verdicts are wanted."""
-        if np.count_nonzero(self._filled) < self.segments:
-            return 0
+        """Steps in rows that are not full."""
         rows = self.agent_row
         return int((self.agent_step + 1)[(rows >= 0) & ~self._filled[rows]].sum())
 
@@ -314,16 +317,17 @@ class RolloutBuffer:
             self._open[row] += 1
 
 
-def spare_rows(*, agents: int, batch: int, segments: int, deferred: bool) -> int:
+def spare_rows(
+    *, agents: int, batch: int, segments: int, deferred: bool, act_ahead: float = 0.0
+) -> int:
     """Returns how many rows more than `segments` are wanted.
 
-    None where all agents step together and fill their rows at the same time. Else each agent may be
-    in the middle of a row when enough are complete, the last batch may complete more than are
-    wanted, and rows may wait for verdicts.
+    None where all agents step together and fill their rows at the same time, but for what they
+    collect while verdicts are open. Else each agent may be in the middle of a row when enough are
+    complete, the last batch may complete more than are wanted, and rows may wait for verdicts.
     """
-    together = batch == agents and segments % agents == 0
-    if together and not deferred:
-        return 0
+    if batch == agents and segments % agents == 0:
+        return agents * math.ceil(act_ahead * segments / agents) if deferred else 0
     overshoot = 0 if segments % batch == 0 else batch
     return agents + overshoot + (agents if deferred else 0)
 

@@ -104,6 +104,7 @@ class PuffeRL:
             batch=batch,
             segments=segments,
             deferred=deferred,
+            act_ahead=config["act_ahead"],
         )
         masks = action_masks(vecenv)
         self.buffer = RolloutBuffer(
@@ -136,6 +137,7 @@ class PuffeRL:
             autocast=self._autocast,
             gamma=config["gamma"],
             reward_clip=config["reward_clip"],
+            act_ahead=config["act_ahead"],
             on_infos=self._take_infos,
         )
         self.collector.forward_eval = forward_eval

@@ -28,7 +28,6 @@ from .timing import Timing
 
 __all__ = ["AgentStates", "Batch", "Collector", "DeferredVerdicts", "action_masks"]
 
-_AHEAD = 16  # the part of a batch that is collected while verdicts of the one before are open
 _WAIT_S = 0.05  # for verdicts, before it is looked at whether the process shall end
 
 
@@ -171,6 +170,9 @@ class Collector:
       autocast: a context for the policy's passes.
       gamma: discount, for the value of the observation at which an episode was cut off.
       reward_clip: rewards are clipped to [-reward_clip, reward_clip]; 0 leaves them.
+      act_ahead: where verdicts are what an update lacks, the part of a batch that the policy, as it
+        is, collects for the next one meanwhile. It hides the time that verdicts take, and makes
+        the next update learn from what an older policy did.
       on_infos: is told the infos of each step.
 
     Attributes:
@@ -189,6 +191,7 @@ class Collector:
         autocast: Callable[[], AbstractContextManager[Any]],
         gamma: float,
         reward_clip: float,
+        act_ahead: float,
         on_infos: Callable[[list[Any]], None],
     ) -> None:
         self.vecenv, self.policy, self.buffer, self.states = vecenv, policy, buffer, states
@@ -207,9 +210,7 @@ class Collector:
         self._idle = np.zeros(agents, bool)
         self._held: Batch | None = None
         self._device = buffer.device
-        # Where verdicts are what an update lacks, more steps of the policy as it is make it learn
-        # from what an older one did. A few hide the time that verdicts take; then it waits.
-        self._most_ahead = max(1, buffer.segments * buffer.horizon // _AHEAD)
+        self._most_ahead = int(act_ahead * buffer.segments * buffer.horizon)
 
     @torch.no_grad()
     def collect(self) -> bool:
@@ -222,7 +223,7 @@ class Collector:
                 self._redeem(wait=False)
                 if buffer.complete >= buffer.segments:
                     break
-                if buffer.ahead >= self._most_ahead:
+                if self._far_enough():
                     self._redeem(wait=True)
                     continue
             held, self._held = self._held, None
@@ -232,9 +233,9 @@ class Collector:
             else:
                 looked = self._look(batch)
                 finish(looked.values)
-                if buffer.complete >= buffer.segments:
+                if buffer.complete >= buffer.segments or self._far_enough():
                     self._held = batch
-                    break
+                    continue
                 if self._begin_segments(batch):
                     looked = self._look(batch, new_segments=True)
             if not self._make_room(batch):
@@ -242,6 +243,11 @@ class Collector:
                 break
             self._act(batch, looked)
         return True
+
+    def _far_enough(self) -> bool:
+        """Whether only verdicts are wanted, and no more is to be collected before they come."""
+        buffer = self.buffer
+        return buffer.filled >= buffer.segments and buffer.ahead >= self._most_ahead
 
     def _receive(self) -> tuple[Batch, Callable[[Tensor], None] | None]:
         """Takes the next batch and notes its outcomes.

@@ -183,6 +183,12 @@ TRAIN_KEYS: tuple[Key, ...] = (
     _float("weight_decay", 0.0, "decoupled weight decay of adamw and muon"),
     _float("max_grad_norm", 1.5, "the gradient is scaled down to this norm; 0: never"),
     _float("reward_clip", 1.0, "rewards are clipped to this size; 0: never"),
+    _part(
+        "act_ahead",
+        0.0,
+        "part of a batch that is collected while deferred verdicts of the one before are awaited; "
+        "hides long executions, and learns from what an older policy did",
+    ),
     _part("gamma", 0.995, "discount of the next step's value"),
     _part("gae_lambda", 0.90, "how far advantages look ahead: 0 one step, 1 to the end"),
     _float("vtrace_rho_clip", 1.0, "V-trace: the most that a step's own error is weighted with"),
