@@ -202,16 +202,17 @@ class RolloutBuffer:
 
     def open_tickets(self, agents: Numbers, tickets: Numbers) -> None:
         """Notes for which verdicts the last steps of these agents wait; 0 for none."""
-        for number in np.flatnonzero(tickets).tolist():
-            row, step = int(self.agent_row[agents[number]]), int(self.agent_step[agents[number]])
-            ticket = int(tickets[number])
-            if ticket in self._early:
-                paid, valid = self._early.pop(ticket)
-                self.rewards[row, step] = self.rewards[row, step] + paid if valid else 0.0
-                self.valid[row, step] &= valid
-            else:
-                self._tickets[ticket] = row, step
-                self._open[row] += 1
+        wait = np.flatnonzero(tickets)
+        rows, steps = self.agent_row[agents[wait]], self.agent_step[agents[wait]]
+        numbers = tickets[wait].tolist()
+        early = np.array([number in self._early for number in numbers], bool)
+        places = zip(numbers, rows.tolist(), steps.tolist(), early.tolist(), strict=True)
+        self._tickets |= {ticket: (row, step) for ticket, row, step, paid in places if not paid}
+        np.add.at(self._open, rows[~early], 1)
+        if early.any():
+            found = [self._early.pop(number) for number in np.array(numbers)[early].tolist()]
+            paid, valid = zip(*found, strict=True)
+            self._pay(rows[early], steps[early], np.array(paid, np.float32), np.array(valid))
 
     def redeem(
         self, tickets: Numbers, rewards: NDArray[np.float32], valid: NDArray[np.bool_]
@@ -225,18 +226,22 @@ class RolloutBuffer:
         found = [self._tickets.pop(ticket) for ticket in tickets.tolist()]
         if not found:
             return unpaid
-        rows, steps = (
-            torch.tensor(column, device=self.device) for column in zip(*found, strict=True)
-        )
-        good = torch.from_numpy(valid).to(self.device)
-        paid = torch.from_numpy(rewards).to(self.device)
-        self.rewards[rows, steps] = torch.where(good, self.rewards[rows, steps] + paid, 0.0)
-        self.valid[rows, steps] &= good
+        rows, steps = np.array(found).T
+        self._pay(rows, steps, rewards, valid)
         for row, _ in found:
             self._open[row] -= 1
             if self._filled[row] and not self._open[row]:
                 self._complete.append(row)
         return unpaid
+
+    def _pay(
+        self, rows: Numbers, steps: Numbers, rewards: NDArray[np.float32], valid: NDArray[np.bool_]
+    ) -> None:
+        at = torch.from_numpy(rows).to(self.device), torch.from_numpy(steps).to(self.device)
+        good = torch.from_numpy(valid).to(self.device)
+        paid = torch.from_numpy(rewards).to(self.device)
+        self.rewards[at] = torch.where(good, self.rewards[at] + paid, 0.0)
+        self.valid[at] &= good
 
     # --- learning --------------------------------------------------------------------------------
 

@@ -41,7 +41,9 @@ from .update import Learner, LearnerOptions
 
 __all__ = ["PuffeRL"]
 
-_CPU_CHUNK = 2048  # steps; see benchmarks/trainer.py
+# Steps per pass on a CPU; see benchmarks/trainer.py. Of a recurrent policy more: what it does per
+# time step of a segment is then worth its call.
+_CPU_CHUNK, _CPU_CHUNK_RECURRENT = 2048, 4096
 
 _TORCH_DTYPES = {
     np.dtype(name): getattr(torch, name)
@@ -128,6 +130,7 @@ class PuffeRL:
             forward = torch.compile(forward, **how)
             forward_eval = torch.compile(forward_eval, **how)
         self.optimizer = make_optimizer(policy, config)
+        sequences = bool(config.get("use_rnn")) or bool(states)
         self.collector = Collector(
             vecenv,
             policy,
@@ -146,8 +149,8 @@ class PuffeRL:
             forward,
             self.optimizer,
             self.buffer,
-            self._learner_options(segments, horizon),
-            sequences=bool(config.get("use_rnn")) or bool(states),
+            self._learner_options(segments, horizon, sequences),
+            sequences=sequences,
             upstream_state=states.upstream,
             segment_state=states.at_segment,
             timing=self.timing,
@@ -213,14 +216,15 @@ class PuffeRL:
         config |= {"batch_size": batch, "bptt_horizon": horizon, "minibatch_size": minibatch}
         return segments, horizon
 
-    def _learner_options(self, segments: int, horizon: int) -> LearnerOptions:
+    def _learner_options(self, segments: int, horizon: int, sequences: bool) -> LearnerOptions:
         config = self.config
         size = config["minibatch_size"]
         minibatches = max(1, int(config["update_epochs"] * segments * horizon / size))
         chunk = config["chunk_size"]
         if chunk == 0:
             # What passes through the layers stays in a processor's caches: a fifth faster.
-            chunk = _CPU_CHUNK if self.device.type == "cpu" else size
+            on_cpu = _CPU_CHUNK_RECURRENT if sequences else _CPU_CHUNK
+            chunk = on_cpu if self.device.type == "cpu" else size
         chunk = min(chunk, config["max_minibatch_size"], size)
         names = (
             *("gamma", "gae_lambda", "vtrace_rho_clip", "vtrace_c_clip", "prio_alpha"),

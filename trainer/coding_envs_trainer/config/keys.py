@@ -171,7 +171,12 @@ TRAIN_KEYS: tuple[Key, ...] = (
     _int("bptt_horizon", 64, "steps per segment; auto: batch_size / agents", 1, auto=True),
     _int("minibatch_size", 8192, "steps per optimizer step, a multiple of bptt_horizon", 1),
     _int("max_minibatch_size", 32768, "most steps per pass; beyond, gradients accumulate", 1),
-    _int("chunk_size", 0, "steps per pass, for speed alone; 0: 2,048 on the CPU, else the most"),
+    _int(
+        "chunk_size",
+        0,
+        "steps per pass, for speed alone; 0: 2,048 on the CPU, 4,096 of recurrent policies, "
+        "else the most",
+    ),
     _int("update_epochs", 1, "how often each update goes over its batch", 1),
     _str("optimizer", "muon", "the optimizer", "adam", "adamw", "muon"),
     _float("learning_rate", 0.015, "the optimizer's learning rate, at the start", above=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -11,7 +12,6 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .body import Memory, starts_of
 from .flat import Logits
-from .packed_lstm import PackedLayer
 
 __all__ = ["LSTM"]
 
@@ -158,6 +158,14 @@ class LSTM(Memory):
         if packed.is_cuda:
             outputs: Tensor = self.lstm(PackedSequence(packed, running), (h, c))[0].data
             return outputs
-        for layer, weights in enumerate(self.lstm.all_weights):
-            packed = PackedLayer.apply(packed, h[layer], c[layer], *weights, running.tolist())
-        return packed
+        # On the CPU the backward pass of a packed sequence takes time by the square of its length
+        # (each step's gradient is laid into one of all steps). Places of as many pieces are run
+        # together, which are segments again.
+        sizes = [(len(list(places)), pieces) for pieces, places in groupby(running.tolist())]
+        parts = torch.split(packed, [steps * pieces for steps, pieces in sizes])
+        found = []
+        for (steps, pieces), part in zip(sizes, parts, strict=True):
+            state = h[:, :pieces].contiguous(), c[:, :pieces].contiguous()
+            output, (h, c) = self.lstm(part.view(steps, pieces, -1), state)
+            found.append(output.flatten(0, 1))
+        return torch.cat(found)
