@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def _sb3(case: Case) -> Any:
 TRAINERS = {
     "ours": _ours,
     "ours-own": lambda case: _ours(case, own=True),
+    "ours-free": lambda case: _ours(replace(case, latency_ms=0.0)),
     "pufferl": _upstream,
     "pufferl-singles": lambda case: _upstream(case, workers=len(os.sched_getaffinity(0))),
     "cleanrl": _cleanrl,
