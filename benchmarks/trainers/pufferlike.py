@@ -90,7 +90,7 @@ class Ours(_Trained):
                 policy = LSTMWrapper(env, policy, policy.hidden_size, policy.hidden_size)
         config = _config(case, tempfile.mkdtemp()) | {"no_dashboard": True}
         config["use_rnn"] = case.policy == "lstm"
-        config["act_ahead"] = 1 / 8 if case.latency_ms else 0.0
+        config["act_ahead"] = 1 / 8 if case.latency_ms > 20 else 0.0
         self.trainer = PuffeRL(config, env, policy, NoLogger())
 
     @staticmethod
