@@ -204,6 +204,17 @@ def test_environments_that_cannot_go_on_begin_anew(
     assert second.epoch == 4
 
 
+def test_a_run_goes_on_with_a_buffer_of_another_size(counter: Any, make: Any) -> None:
+    """It has rows that were begun while verdicts were awaited; there is no room for them here."""
+    first = make(counter(4, latency=30), act_ahead=1.0)
+    train(first, 2)
+    first.save_checkpoint()
+    second = make(counter(4, latency=30), resume=str(first.run_folder), act_ahead=0.0)
+    assert (second.epoch, second.exact) == (2, False)
+    train(second, 2)
+    assert second.epoch == 4
+
+
 def test_other_problems_are_refused(counter: Any, make: Any) -> None:
     first = make(counter(4))
     first.save_checkpoint()

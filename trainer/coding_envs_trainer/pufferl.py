@@ -407,7 +407,8 @@ class PuffeRL:
         if saved is not None:
             self.vecenv.recv()  # the batch that it begins with is the one that was held
             self.exact = snapshot.load_environment_state(self.vecenv, saved)
-        same = {k: state["config"].get(k) for k in ("batch_size", "bptt_horizon")}
+        sizes = ("batch_size", "bptt_horizon", "act_ahead")  # of the buffer
+        same = {k: state["config"].get(k) for k in sizes}
         if self.exact and all(self.config[key] == value for key, value in same.items()):
             self.buffer.load_state_dict(state["buffer"])
             self.collector.load_state_dict(state["collector"], exact=True)

@@ -26,10 +26,8 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):  # another C library
         return False
-    done: bool = mallopt(_M_MMAP_THRESHOLD, _LARGEST_THRESHOLD) and mallopt(
-        _M_TRIM_THRESHOLD, _MOST
-    )
-    return bool(done)
+    settings = ((_M_MMAP_THRESHOLD, _LARGEST_THRESHOLD), (_M_TRIM_THRESHOLD, _MOST))
+    return all(mallopt(*setting) for setting in settings)
 
 
 class Threads:

@@ -307,7 +307,9 @@ void rows_of(const Job& job, int64_t first, int64_t last) {
   if constexpr (WIDEST >= 16) {
     // Not where the memory is what takes the time: rows begin anywhere, so that each load of a whole
     // cache line is one of two halves.
-    if (job.horizon >= 16 && !job.past_the_cache) return scan_rows<16, Terminal, IMPORTANCE, RETURNS>(job, first, last);
+    if (job.horizon >= 16 && !job.past_the_cache) {
+      return scan_rows<16, Terminal, IMPORTANCE, RETURNS>(job, first, last);
+    }
   }
   if constexpr (WIDEST >= 8) {
     if (job.horizon >= 8) return scan_rows<8, Terminal, IMPORTANCE, RETURNS>(job, first, last);
