@@ -4,7 +4,11 @@ Its modules:
 
     run.py             Run, RunResult, and Sandbox: the seam, one method
     pool.py            the host's side: one thread that drives all workers
+    reactor.py         what that thread waits for
     worker.py          one worker as the host sees it
+    active.py          one run in it: its descriptors, its end, its result
+    streams.py         those descriptors
+    services.py        processes in a worker that answer orders: compiler, tester
     launch.py          starts a worker inside nsjail (or, by name only, without)
     packages.py        installed packages that a jail may show
     cgroups.py         caps on all of a worker together, where the machine lends them

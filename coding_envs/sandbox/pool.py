@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import array
 import atexit
 import collections
 import contextlib
 import functools
 import itertools
 import json
-import marshal
 import math
 import os
 import select
 import signal
-import socket
 import threading
 import time
 import weakref
@@ -25,10 +22,14 @@ from dataclasses import replace
 from ..errors import SandboxClosedError, SandboxError, SandboxUnavailableError
 from ..forks import check_owner
 from . import guest_protocol as protocol
+from .active import Active
 from .launch import Launcher
+from .reactor import READ, WRITE, Reactor
 from .run import Done, Ended, Order, Run, RunResult, Sandbox
+from .services import Services
+from .streams import Stream
 from .words import WordFinder
-from .worker import Active, FileStream, Service, Stream, Task, Worker, explain_failed_start
+from .worker import Task, Worker, explain_failed_start
 
 __all__ = ["WorkerPool"]
 
@@ -38,39 +39,24 @@ _KILLED_TRIES = 20  # starts in a row that somebody else killed; then it is a fa
 _GRACE_S = 0.5  # beyond a run's wall limit, then the worker itself is taken for wedged
 _WEDGED_END_S = 0.3  # what a worker gets that is to be replaced: its run waits
 _RETRY_S = 1.0  # before a worker that did not start is tried again while others still serve
-_SCRIPT_CHANNEL_BYTES = 1 << 16  # a script's run has no answers to send, one error at most
 _WATCH_AFTER_S = 0.002  # most runs are over by then, and their pipes never needed watching
 _COMPILER = "guest_compiler:main"
 _COMPILE_S = 0.1  # a source that takes longer is the run's own child's affair, within its limits
 _MAX_COMPILED_CHARS = 1 << 16  # so is a longer one
 _COMPILED_KEPT = 1024  # programs; the tests of one problem follow one another
-_SERVICE_BYTES = 1 << 30  # address space of a service
-_SERVICE_THREADS = 16
-_MAX_REPLY_BYTES = 64 << 20
-_SERVED_MOST = 1000  # orders to one service, then a fresh one takes over
-_PIPE = os.O_CLOEXEC | os.O_NONBLOCK
-_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _AHEAD = 2  # runs per worker that are made ready before they can begin
-_EXTRA_MESSAGES = 8  # of a run, beyond one per call
 # What a program imports that leaves something in the kernel: a process that is rolled back would
-# not survive it, which costs more than a fork. A guess, for speed alone.
+# not survive it, which costs more than a fork. And the clocks of its own processor time, which such
+# a process is told by another one, each time it looks. A guess, for speed alone.
 _SPENDS = WordFinder(
+    *("process_time", "process_time_ns", "thread_time", "thread_time_ns"),
     modules=(
         *("threading", "_thread", "signal", "asyncio", "concurrent", "multiprocessing"),
         *("subprocess", "socket", "select", "selectors", "ctypes", "mmap", "resource"),
         *("faulthandler", "fcntl", "os"),
-    )
+    ),
 )
 _open_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
-
-_ENDS = {
-    protocol.EXITED: Ended.EXITED,
-    protocol.SIGNALED: Ended.SIGNALED,
-    protocol.CPU_LIMIT: Ended.CPU_LIMIT,
-    protocol.WALL_LIMIT: Ended.WALL_LIMIT,
-    protocol.STOPPED: Ended.WALL_LIMIT,
-    protocol.KILLED: Ended.OUTPUT_LIMIT,
-}
 
 
 class WorkerPool(Sandbox):
@@ -108,10 +94,9 @@ class WorkerPool(Sandbox):
         self._numbers = itertools.count(1)
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._woken = False
-        self._epoll = select.epoll()
-        self._handlers: dict[int, Callable[[int], None]] = {}
-        self._watch(self._wake_read, select.EPOLLIN, self._on_wake)
-        self._null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+        self._reactor = Reactor()
+        self._reactor.watch(self._wake_read, READ, self._on_wake)
+        self._services = Services(self._reactor, self._numbers, self._replace)
         self._workers: dict[int, Worker] = {}
         self._compiled: collections.OrderedDict[str, bytes] = collections.OrderedDict()
         self._failures = self._killed = 0
@@ -199,7 +184,7 @@ class WorkerPool(Sandbox):
     def _drive(self) -> None:
         timeout_s = 0.0
         try:
-            while self._tick(self._epoll.poll(timeout_s)):
+            while self._tick(self._reactor.wait(timeout_s)):
                 # What can wait is done a piece at a time: a worker that is free must not wait. On
                 # one processor it waits anyway.
                 worked = self._do_a_piece()
@@ -216,24 +201,11 @@ class WorkerPool(Sandbox):
         worker = Worker(self._launcher)
         fd = worker.control.fileno()
         self._workers[fd] = worker
-        self._watch(fd, select.EPOLLIN, functools.partial(self._on_control, worker))
+        self._reactor.watch(fd, READ, functools.partial(self._on_control, worker))
 
-    def _watch(self, fd: int, events: int, handler: Callable[[int], None]) -> None:
-        self._epoll.register(fd, events)
-        self._handlers[fd] = handler
-
-    def _unwatch(self, fd: int) -> None:
-        # By hand: closing does not do it where a fork elsewhere keeps a copy.
-        if self._handlers.pop(fd, None) is not None:
-            with contextlib.suppress(OSError):
-                self._epoll.unregister(fd)
-
-    def _tick(self, events: list[tuple[int, int]]) -> bool:
+    def _tick(self, happened: list[tuple[int, int]]) -> bool:
         """Handles what happened; returns False when the pool has closed."""
-        for fd, event in events:
-            handler = self._handlers.get(fd)
-            if handler is not None:  # else of what an earlier event of this batch has ended
-                handler(event)
+        self._reactor.handle(happened)
         with self._lock:
             self._woken = False
             closing = self._closing
@@ -341,7 +313,7 @@ class WorkerPool(Sandbox):
             return
         payload = run.source.encode("utf-8", "surrogatepass")
         answered = functools.partial(self._on_compiled, worker, task)
-        self._ask(worker, _COMPILER, payload, _COMPILE_S, answered)
+        self._services.ask(worker, _COMPILER, payload, _COMPILE_S, answered)
 
     def _may_share(self, task: Task) -> bool:
         """Returns True where a process that is rolled back after the run will probably do."""
@@ -394,63 +366,11 @@ class WorkerPool(Sandbox):
           OSError: the worker is gone, or no descriptors are left.
         """
         shares = worker.task is not None and worker.task.shares
-        active = self._prepare(run, code, joined, shares=bool(shares))
+        active = Active.prepared(next(self._numbers), run, code, joined, shares=bool(shares))
         try:
             self._hand_over(worker, active)
         finally:
             active.close_theirs()
-
-    def _prepare(
-        self, run: Run, code: bytes | None, joined: tuple[int, int] | None, *, shares: bool
-    ) -> Active:
-        """Makes all that a run needs before it is handed over.
-
-        Raises:
-          OSError: no descriptors are left.
-        """
-        active = Active(next(self._numbers), run)
-        active.memory = joined is None
-        limits, streams, theirs = run.limits, active.streams, active.theirs
-        flags = protocol.FLAG_SCRATCH if run.scratch else 0
-        flags |= protocol.FLAG_MEMORY if active.memory else 0
-        most = _SCRIPT_CHANNEL_BYTES if run.calls is None else limits.output_bytes
-        job = run.job(code)
-        try:
-            if shares and len(job) <= protocol.MEMORY_BYTES:
-                flags |= protocol.FLAG_ROLLBACK | protocol.FLAG_JOB
-                active.job = job
-                read, write = os.pipe2(_PIPE)
-                theirs.append(write)
-                streams["channel"] = Stream(read, most)
-            else:
-                ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
-                theirs.append(their.detach())
-                if run.output_file:
-                    streams["channel"] = FileStream(ours, most, job)
-                else:
-                    streams["channel"] = Stream(ours.detach(), most, job)
-            if joined is not None:
-                flags |= protocol.FLAG_STDIN | protocol.FLAG_SPLIT
-                theirs += [os.dup(fd) for fd in joined]
-                active.held = (os.dup(joined[0]), os.dup(joined[1]))
-            elif run.stdin:
-                flags |= protocol.FLAG_STDIN
-                read, write = os.pipe2(_PIPE)
-                theirs.append(read)
-                streams["stdin"] = Stream(write, 0, run.stdin, reads=False)
-            if run.calls is None and joined is None:
-                flags |= protocol.FLAG_SPLIT
-                read, write = os.pipe2(_PIPE)
-                theirs.append(write)
-                streams["stdout"] = Stream(read, limits.output_bytes)
-            read, write = os.pipe2(_PIPE)
-            theirs.append(write)
-            streams["stderr"] = Stream(read, limits.output_bytes)
-        except BaseException:
-            active.close()
-            raise
-        active.flags = flags
-        return active
 
     def _hand_over(self, worker: Worker, active: Active) -> None:
         """Gives a worker a run that is prepared.
@@ -463,22 +383,9 @@ class WorkerPool(Sandbox):
         active.deadline = now + limits.wall_limit_s + _GRACE_S
         active.watch_at = now + _WATCH_AFTER_S
         worker.actives[active.number] = active
-        self._make_room(worker)
         if active.job:
             worker.put_job(active.job)
-        packet = protocol.REQUEST.pack(
-            active.number,
-            protocol.RUN,
-            active.flags,
-            limits.cpu_time_s,
-            limits.wall_limit_s,
-            worker.base_bytes + limits.memory_bytes,
-            limits.file_size_bytes,
-            limits.open_files,
-            limits.threads,
-        )
-        fds = array.array("i", active.theirs)
-        worker.control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        worker.request(active.number, active.flags, active.theirs, limits)
         streams = active.streams
         done = streams["channel"].feed()
         active.close_theirs()
@@ -508,50 +415,33 @@ class WorkerPool(Sandbox):
                 if known is None or known[:1] == b"C":
                     code = None if known is None else known[1:]
                     with contextlib.suppress(OSError):  # then when it is its turn
-                        task.prepared = self._prepare(run, code, None, shares=True)
+                        number = next(self._numbers)
+                        task.prepared = Active.prepared(number, run, code, shares=True)
                         return True
         return False
-
-    def _make_room(self, worker: Worker) -> None:
-        """Raises the caps of the worker's group to what may be used by all that goes on in it."""
-        limits = [active.run.limits for active in worker.actives.values()]
-        services = len(worker.services)
-        memory_bytes = sum(one.memory_bytes + one.file_size_bytes for one in limits)
-        tasks = sum(one.threads for one in limits) + services * _SERVICE_THREADS
-        worker.group.allow(memory_bytes + services * _SERVICE_BYTES, tasks)
 
     def _watch_streams(self, worker: Worker, active: Active) -> None:
         """Looks at a run's streams from now on: it takes its time, or much is to be moved."""
         active.watch_at = math.inf
         for stream in active.streams.values():
             if stream.fd >= 0:
-                events = select.EPOLLIN if stream.reads else 0
-                events |= select.EPOLLOUT if stream.pending else 0
+                events = (READ if stream.reads else 0) | (WRITE if stream.pending else 0)
                 handler = functools.partial(self._on_stream, worker, active, stream)
-                self._watch(stream.fd, events, handler)
+                self._reactor.watch(stream.fd, events, handler)
 
-    def _on_stream(self, worker: Worker, active: Active, stream: Stream, event: int) -> None:
-        writable = event & (select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP)
+    def _on_stream(self, worker: Worker, active: Active, stream: Stream, events: int) -> None:
+        writable = events & (WRITE | select.EPOLLERR | select.EPOLLHUP)
         if stream.pending and writable and stream.feed():
             if not stream.reads:
-                self._drop(stream)
+                self._reactor.drop(stream)
                 return
-            self._epoll.modify(stream.fd, select.EPOLLIN)
-        if stream.reads and event & ~select.EPOLLOUT:
+            self._reactor.rewatch(stream.fd, READ)
+        if stream.reads and events & ~WRITE:
             if not stream.drain():
-                self._drop(stream)
+                self._reactor.drop(stream)
             if stream.size > stream.limit and not active.killed:
                 active.killed = True
-                self._send_kill(worker, active.number)
-
-    def _drop(self, stream: Stream) -> None:
-        self._unwatch(stream.fd)
-        stream.close()
-
-    def _send_kill(self, worker: Worker, number: int) -> None:
-        packet = protocol.REQUEST.pack(number, protocol.KILL, 0, 0, 0, 0, 0, 0, 0)
-        with contextlib.suppress(OSError):
-            worker.control.send(packet)
+                worker.kill(active.number)
 
     def _on_control(self, worker: Worker, _event: int) -> None:
         try:
@@ -594,7 +484,7 @@ class WorkerPool(Sandbox):
             if active.memory:
                 active.messages = worker.take_messages()
         doubtful = worker.isolated and self._spares_own_signals and task.tries < _TRIES
-        if doubtful and any(map(_is_disturbed, actives)):
+        if doubtful and any(active.disturbed for active in actives):
             for active in actives:
                 self._result(active)  # which is nobody's
             with self._lock:
@@ -610,54 +500,12 @@ class WorkerPool(Sandbox):
         self._done.append((task, result))
 
     def _result(self, active: Active) -> RunResult:
-        assert active.status is not None
-        how, value, cpu_s, wall_s, peak = active.status
-        limits = active.run.limits
-        contents, over = {}, False
-        # The program and all that could write for it are dead: what is in the pipes is all.
-        for role, stream in active.streams.items():
-            if stream.reads:
-                while stream.fd >= 0 and stream.size <= stream.limit:
-                    before = stream.size
-                    if not stream.drain() or stream.size == before:
-                        break
-                contents[role] = stream.content()
-                over = over or stream.size > stream.limit
-            if active.watch_at == math.inf and stream.fd >= 0:
-                self._unwatch(stream.fd)
-            stream.close()
-        ended = Ended.OUTPUT_LIMIT if over else _ENDS[how]
-        if ended in (Ended.EXITED, Ended.SIGNALED) and cpu_s > limits.cpu_time_s:
-            ended = Ended.CPU_LIMIT
-        shown = active.streams["channel"]
-        if isinstance(shown, FileStream):
-            content = shown.read_file(limits.output_bytes)
-            shown.close_file()
-            contents["stdout"] = content[: limits.output_bytes]
-            if len(content) > limits.output_bytes:
-                ended = Ended.OUTPUT_LIMIT
-        if active.messages:
-            contents["channel"] = active.messages + contents["channel"]
-        # A program's own lines are not looked at beyond what the calls could have answered.
-        channel = contents["channel"]
-        most = len(active.run.calls or ()) + _EXTRA_MESSAGES
-        if channel.count(b"\n") > most:
-            channel = b"\n".join(channel.split(b"\n", most)[:most]) + b"\n"
-        return RunResult(
-            ended=ended,
-            # A program may have ended by itself just before it was found to be over a limit.
-            exit_code=value if ended is Ended.EXITED else None,
-            signal=value if ended is Ended.SIGNALED else None,
-            stdout=contents.get("stdout", b""),
-            stderr=contents["stderr"],
-            channel=channel,
-            cpu_time_s=cpu_s,
-            wall_time_s=wall_s,
-            ended_at=active.ended_at,
-            peak_memory_bytes=peak,
-        )
+        if active.watch_at == math.inf:
+            for stream in active.streams.values():
+                self._reactor.unwatch(stream.fd)
+        return active.result()
 
-    # --- services --------------------------------------------------------------------------------
+    # --- orders ----------------------------------------------------------------------------------
 
     def _start_order(self, worker: Worker, task: Task) -> None:
         order = task.run
@@ -667,7 +515,9 @@ class WorkerPool(Sandbox):
         task.tries += 1
         worker.orders[order.service] = task
         answered = functools.partial(self._on_answered, worker, task)
-        self._ask(worker, order.service, order.payload, order.limits.wall_limit_s, answered)
+        self._services.ask(
+            worker, order.service, order.payload, order.limits.wall_limit_s, answered
+        )
 
     def _on_answered(self, worker: Worker, task: Task, reply: bytes | None) -> None:
         order = task.run
@@ -685,90 +535,6 @@ class WorkerPool(Sandbox):
         else:
             self._done.append((task, RunResult(Ended.SIGNALED, signal=9)))
 
-    def _ask(
-        self,
-        worker: Worker,
-        name: str,
-        payload: bytes,
-        within_s: float,
-        answered: Callable[[bytes | None], None],
-    ) -> None:
-        """Sends an order to a worker's service, which is started where it is not there."""
-        try:
-            service = worker.services.get(name) or self._start_service(worker, name)
-        except OSError as error:
-            self._replace(worker, f"the service {name} could not be started: {error}")
-            return
-        service.answered = answered
-        service.deadline = time.monotonic() + within_s
-        service.slow = False
-        service.stream.pending = memoryview(protocol.LENGTH.pack(len(payload)) + payload)
-        if not service.stream.feed():
-            self._epoll.modify(service.stream.fd, select.EPOLLIN | select.EPOLLOUT)
-
-    def _start_service(self, worker: Worker, name: str) -> Service:
-        ours, their = socket.socketpair(socket.AF_UNIX, _STREAM)
-        stream = Stream(ours.detach())
-        with their:
-            service = Service(name, next(self._numbers), stream)
-            worker.services[name] = service
-            self._make_room(worker)
-            packet = protocol.REQUEST.pack(
-                service.number,
-                protocol.RUN,
-                protocol.FLAG_SERVICE,
-                0.0,
-                0.0,
-                worker.base_bytes + _SERVICE_BYTES,
-                1 << 20,
-                64,
-                _SERVICE_THREADS,
-            )
-            fds = array.array("i", [their.fileno(), self._null])
-            worker.control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
-        job = marshal.dumps(name)
-        os.write(stream.fd, protocol.LENGTH.pack(len(job)) + job)
-        handler = functools.partial(self._on_service, worker, service)
-        self._watch(stream.fd, select.EPOLLIN, handler)
-        return service
-
-    def _on_service(self, worker: Worker, service: Service, event: int) -> None:
-        stream = service.stream
-        if stream.pending and event & select.EPOLLOUT and stream.feed():
-            self._epoll.modify(stream.fd, select.EPOLLIN)
-        if not event & ~select.EPOLLOUT:
-            return
-        try:
-            part = os.read(stream.fd, 1 << 20)
-        except BlockingIOError:
-            return
-        except OSError:
-            part = b""
-        reply = service.reply
-        reply += part
-        size = protocol.LENGTH.unpack_from(reply)[0] if len(reply) >= 8 else 0
-        if not part or service.answered is None or size > _MAX_REPLY_BYTES:
-            self._end_service(worker, service)  # it died, or talks out of turn
-        elif len(reply) >= 8 and len(reply) >= 8 + size:
-            answered, service.answered = service.answered, None
-            service.deadline = math.inf
-            service.served += 1
-            content = bytes(reply[8 : 8 + size])
-            reply.clear()
-            if service.served >= _SERVED_MOST:  # a fresh one: nothing gathers, nothing lingers
-                self._end_service(worker, service)
-            answered(content)
-
-    def _end_service(self, worker: Worker, service: Service) -> None:
-        """Ends a service; whoever waits for its answer is told."""
-        answered, service.answered = service.answered, None
-        self._drop(service.stream)
-        self._send_kill(worker, service.number)
-        if answered is not None:
-            answered(None)
-        if worker.services.get(service.name) is service:
-            del worker.services[service.name]
-
     # --- failures --------------------------------------------------------------------------------
 
     def _check_clocks(self) -> None:
@@ -784,10 +550,7 @@ class WorkerPool(Sandbox):
                     break
                 if now > active.watch_at:
                     self._watch_streams(worker, active)
-            for service in list(worker.services.values()):
-                if now > service.deadline:
-                    service.slow = True
-                    self._end_service(worker, service)
+            self._services.end_slow(worker, now)
 
     def _replace(self, worker: Worker, why: str, died: bool = False) -> None:
         tasks, was_ready = worker.tasks, worker.ready
@@ -815,12 +578,12 @@ class WorkerPool(Sandbox):
     def _forget(self, worker: Worker) -> None:
         for active in worker.actives.values():
             for stream in active.streams.values():
-                self._unwatch(stream.fd)
+                self._reactor.unwatch(stream.fd)
         for service in worker.services.values():
-            self._unwatch(service.stream.fd)
+            self._reactor.unwatch(service.stream.fd)
         fd = worker.control.fileno()
         self._workers.pop(fd, None)
-        self._unwatch(fd)
+        self._reactor.unwatch(fd)
 
     def _give_up(self, why: str) -> None:
         """No worker can be started any more: everybody who waits is told, and all who come."""
@@ -849,10 +612,10 @@ class WorkerPool(Sandbox):
             with contextlib.suppress(OSError):
                 task.discard()
         with contextlib.suppress(OSError, ValueError):
-            self._epoll.close()
+            self._reactor.close()
+            self._services.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
-            os.close(self._null)
 
     def _timeout_s(self) -> float:
         soonest = math.inf
@@ -880,7 +643,6 @@ class WorkerPool(Sandbox):
         for worker in workers:
             worker.destroy()
         self._workers.clear()
-        self._handlers.clear()
         with self._lock:
             self._closing = True
             tasks += [*self._queue, *self._orders]
@@ -896,8 +658,8 @@ class WorkerPool(Sandbox):
             _call(call)
         if not self._first.done():
             self._first.set_exception(closed)
-        self._epoll.close()
-        os.close(self._null)
+        self._reactor.close()
+        self._services.close()
         with self._lock:  # a late submit() has been told by now; none can still be waking us
             os.close(self._wake_read)
             os.close(self._wake_write)
@@ -911,18 +673,6 @@ def _call(call: Callable[[], None]) -> None:
     """Calls what a caller wants called; one that raises must not end everybody's pool."""
     with contextlib.suppress(Exception):
         call()
-
-
-def _is_disturbed(active: Active) -> bool:
-    """True where the run was killed or stopped from outside: it is repeated.
-
-    In its own pid namespace a program can hardly do either to itself. Where the kernel's own limit
-    on processor time killed it, it is over that limit.
-    """
-    assert active.status is not None
-    how, value, cpu_s, *_ = active.status
-    killed = how == protocol.SIGNALED and value == signal.SIGKILL
-    return how == protocol.STOPPED or (killed and cpu_s <= active.run.limits.cpu_time_s)
 
 
 @atexit.register

@@ -1,7 +1,8 @@
-"""One worker as the host sees it: its process, its control socket, the run that it is on."""
+"""One worker as the host sees it: its process, its control socket, and what goes on in it."""
 
 from __future__ import annotations
 
+import array
 import contextlib
 import math
 import mmap
@@ -10,27 +11,29 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..problem import Limits
+from .active import Active
 from .cgroups import descendants
-from .guest_protocol import LENGTH, MEMORY_BYTES, SHOWN
+from .guest_protocol import FLAG_SERVICE, KILL, LENGTH, MEMORY_BYTES, REQUEST, RUN
 from .launch import Launcher
 from .run import Done, Order, Run, RunResult
+from .streams import Stream
 
 __all__ = [
-    "Active",
-    "FileStream",
+    "SERVICE_LIMITS",
     "Service",
-    "Stream",
     "Task",
     "Worker",
     "explain_failed_start",
 ]
+
+SERVICE_LIMITS = Limits(memory_bytes=1 << 30, file_size_bytes=1 << 20)
 
 _CHUNK = 1 << 16
 _PAGE = mmap.PAGESIZE
@@ -65,195 +68,6 @@ class Task:
             self.done(outcome)
         except BaseException:
             pass
-
-
-class Stream:
-    """One of a run's descriptors at the host's end: what is to be written, what was read.
-
-    Attributes:
-      fd: the descriptor, which does not block; -1 once it is closed.
-      limit: bytes that are kept of what is read.
-      size: bytes that came, kept or not.
-    """
-
-    __slots__ = ("fd", "limit", "parts", "pending", "reads", "size")
-
-    def __init__(
-        self, fd: int, limit: int = 0, pending: bytes = b"", *, reads: bool = True
-    ) -> None:
-        self.fd, self.limit, self.reads = fd, limit, reads
-        self.pending = memoryview(pending)
-        self.parts: list[bytes] = []
-        self.size = 0
-
-    def drain(self) -> bool:
-        """Reads what is there; returns False at the end of the stream."""
-        try:
-            for _ in range(16):  # then the other runs get their turn
-                part = os.read(self.fd, _CHUNK)
-                if not part:
-                    return False
-                room = self.limit - self.size
-                if room > 0:
-                    self.parts.append(part[:room])
-                self.size += len(part)
-                if self.size > self.limit:
-                    return True
-        except BlockingIOError:
-            pass
-        except OSError:
-            return False
-        return True
-
-    def feed(self) -> bool:
-        """Writes what goes; returns True when nothing is left to be written."""
-        try:
-            while self.pending:
-                self.pending = self.pending[os.write(self.fd, self.pending[: 1 << 20]) :]
-        except BlockingIOError:
-            return False
-        except OSError:
-            self.pending = memoryview(b"")  # the program has closed its end: its own affair
-        return True
-
-    def content(self) -> bytes:
-        """Returns what was read, up to the limit."""
-        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-
-    def close(self) -> None:
-        """Closes the host's end; again is fine."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-
-class FileStream(Stream):
-    """The channel of a run that has an output file, whose descriptor comes on it.
-
-    Attributes:
-      file: the descriptor, or -1.
-    """
-
-    __slots__ = ("file", "socket")
-
-    def __init__(self, channel: socket.socket, limit: int, pending: bytes) -> None:
-        super().__init__(channel.fileno(), limit, pending)
-        self.socket = channel
-        self.file = -1
-
-    def drain(self) -> bool:
-        """Reads what is there; returns False at the end of the stream."""
-        try:
-            for _ in range(16):
-                part, rights, _, _ = self.socket.recvmsg(
-                    _CHUNK, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC
-                )
-                for _, _, data in rights:
-                    fd = int.from_bytes(data[:4], sys.byteorder)
-                    # The first was sent before the program began; it may send others.
-                    if self.file < 0 and self.size == 0 and part.startswith(SHOWN):
-                        self.file = fd
-                    else:
-                        os.close(fd)
-                if not part:
-                    return False
-                if self.size <= self.limit:
-                    self.parts.append(part[: self.limit - self.size])
-                self.size += len(part)
-                if self.size > self.limit:
-                    return True
-        except BlockingIOError:
-            pass
-        except OSError:
-            return False
-        return True
-
-    def read_file(self, limit: int) -> bytes:
-        """Returns the file's content, up to one byte beyond the limit."""
-        parts, at = [], 0
-        while self.file >= 0 and at <= limit:
-            part = os.pread(self.file, min(limit + 1 - at, 1 << 20), at)
-            if not part:
-                break
-            parts.append(part)
-            at += len(part)
-        return b"".join(parts)
-
-    def close(self) -> None:
-        """Closes the host's end, but for the file; again is fine."""
-        self.socket.close()
-        self.fd = -1
-
-    def close_file(self) -> None:
-        """Closes the file; again is fine."""
-        if self.file >= 0:
-            os.close(self.file)
-            self.file = -1
-
-
-class Active:
-    """A run that is going on in a worker.
-
-    Attributes:
-      number: its number in the protocol.
-      run: what runs.
-      deadline: when the worker is taken for wedged (monotonic clock, seconds).
-      watch_at: when its streams are first looked at; most runs have ended by then.
-      streams: by role: channel, stdin, stdout, stderr.
-      status: the worker's status, once it is there: how it ended, its value, CPU and wall seconds,
-        peak bytes.
-      theirs: the worker's ends of its descriptors, until they are handed over.
-      flags: those of the request.
-      memory: True where its messages come through the worker's shared memory.
-      messages: what they were, once it has ended.
-      job: what is put into that memory before it begins, or b"".
-      ended_at: when that was (monotonic clock, seconds).
-      held: copies of its standard input and output where it has a peer, which notices its end only
-        when they are closed: after the host has learned of it.
-    """
-
-    __slots__ = (
-        *("deadline", "ended_at", "flags", "held", "job", "killed", "memory", "messages"),
-        *("number", "run", "status", "streams", "theirs", "watch_at"),
-    )
-
-    def __init__(self, number: int, run: Run) -> None:
-        self.number, self.run = number, run
-        self.deadline = self.watch_at = math.inf
-        self.streams: dict[str, Stream] = {}
-        self.theirs: list[int] = []
-        self.flags = 0
-        self.messages = self.job = b""
-        self.status: tuple[int, int, float, float, int] | None = None
-        self.ended_at = 0.0
-        self.held: tuple[int, ...] = ()
-        self.killed = self.memory = False
-
-    def end(self, status: tuple[int, int, float, float, int]) -> None:
-        """Takes note of its end, and only then lets its peer notice."""
-        self.status, self.ended_at = status, time.monotonic()
-        self.let_go()
-
-    def let_go(self) -> None:
-        """Closes the copies of its standard input and output."""
-        for fd in self.held:
-            os.close(fd)
-        self.held = ()
-
-    def close_theirs(self) -> None:
-        """Closes the worker's ends, which it has or will never get."""
-        for fd in self.theirs:
-            os.close(fd)
-        self.theirs = []
-
-    def close(self) -> None:
-        """Closes the host's ends of its descriptors, and the worker's that it has not got."""
-        self.let_go()
-        self.close_theirs()
-        for stream in self.streams.values():
-            stream.close()
-            if isinstance(stream, FileStream):
-                stream.close_file()
 
 
 class Service:
@@ -347,6 +161,46 @@ class Worker:
             pid = _youngest_descendant(self.process.pid)
             with Path(f"/proc/{pid}/statm").open(encoding="ascii") as file:
                 self.base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+    def request(self, number: int, flags: int, fds: list[int], limits: Limits) -> None:
+        """Asks for a run or a service that `actives` or `services` hold already.
+
+        Args:
+          number: its own in the protocol.
+          flags: the protocol's; a service's time is not limited.
+          fds: the worker's ends of its descriptors.
+          limits: what it may use.
+
+        Raises:
+          OSError: the worker is gone.
+        """
+        self._make_room()
+        timed = not flags & FLAG_SERVICE
+        packet = REQUEST.pack(
+            number,
+            RUN,
+            flags,
+            limits.cpu_time_s if timed else 0.0,
+            limits.wall_limit_s if timed else 0.0,
+            self.base_bytes + limits.memory_bytes,
+            limits.file_size_bytes,
+            limits.open_files,
+            limits.threads,
+        )
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+        self.control.sendmsg([packet], [rights])
+
+    def _make_room(self) -> None:
+        """Raises the caps of the worker's group to what may be used by all that goes on in it."""
+        limits = [active.run.limits for active in self.actives.values()]
+        limits += [SERVICE_LIMITS] * len(self.services)
+        memory_bytes = sum(one.memory_bytes + one.file_size_bytes for one in limits)
+        self.group.allow(memory_bytes, sum(one.threads for one in limits))
+
+    def kill(self, number: int) -> None:
+        """Asks for the end of a run or service."""
+        with contextlib.suppress(OSError):
+            self.control.send(REQUEST.pack(number, KILL, 0, 0, 0, 0, 0, 0, 0))
 
     def put_job(self, job: bytes) -> None:
         """Puts a run's job, its length before it, where its messages will go."""
