@@ -73,6 +73,39 @@ def test_agents_return_in_any_order(
         trainer.train()
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("together", [2, 3])
+def test_a_batch_may_mix_agents_after_the_reset_with_others(
+    counter: Any, shuffled: Any, make: Any, seed: int, together: int
+) -> None:
+    """Outcomes were dropped, or went to a row of somebody else's, as the first agent's case was."""
+
+    class Mixed(shuffled):  # type: ignore[misc]
+        def recv(self) -> Any:
+            ready = self._random.permutation(sorted(self._results))
+            self._sent_to = ready[:together].tolist()
+            infos = [info for number in self._sent_to for info in self._results.pop(number)[1]]
+            arrays = [
+                np.concatenate([getattr(self.envs[number], name) for number in self._sent_to])
+                for name in ("observations", "rewards", "terminals", "truncations", "masks")
+            ]
+            ids = np.concatenate([2 * number + np.arange(2) for number in self._sent_to])
+            return *arrays[:4], infos, ids, arrays[4]
+
+        def send(self, actions: Any) -> None:
+            for number, taken in zip(self._sent_to, np.split(actions, together), strict=True):
+                self._results[number] = (None, self.envs[number].step(taken)[-1])
+
+    vecenv = Mixed([counter(2, LENGTH) for _ in range(5)], seed)
+    vecenv.agents_per_batch = 2 * together
+    trainer = make(vecenv, batch_size=8 * 12, learning_rate=1e-30)
+    for _ in range(4):
+        trainer.evaluate()
+        trainer.buffer.arrange()
+        check_rows(trainer, slice(0, trainer.buffer.segments))
+        trainer.train()
+
+
 @pytest.mark.parametrize("latency", [0, 1, 3, 7, 30])
 def test_verdicts_that_come_later(counter: Any, make: Any, latency: int) -> None:
     """An update learns from what it would have learned from, had they come at once."""

@@ -73,6 +73,16 @@ def action_masks(vecenv: Any) -> NDArray[np.bool_] | None:
     return masks[0] if len(masks) == 1 else np.concatenate(masks)
 
 
+def _of_some(
+    which: NDArray[np.bool_], finish: Callable[[Tensor], None] | None
+) -> Callable[[Tensor], None] | None:
+    """Returns what calls `finish` with the values of these agents of a batch only."""
+    if finish is None:
+        return None
+    chosen = torch.from_numpy(which)
+    return lambda values: finish(values[chosen.to(values.device)])
+
+
 class DeferredVerdicts:
     """The environments whose verdicts come later, of a vecenv that has such.
 
@@ -267,8 +277,12 @@ class Collector:
             masks = np.asarray(masks).reshape(-1).astype(bool)
             dones = ended | cut
             finish = None
-            if self.buffer.agent_row[agents[0]] >= 0:  # else just after the reset
+            acted = self.buffer.agent_row[agents] >= 0  # the others are just after the reset
+            if acted.all():
                 finish = self._note_outcomes(agents, rewards, ended, cut, masks)
+            elif acted.any():
+                outcomes = (array[acted] for array in (agents, rewards, ended, cut, masks))
+                finish = _of_some(acted, self._note_outcomes(*outcomes))
             if self.next_step_reset:
                 # An idle step has brought us to the first observation of the next episode.
                 self._starts[agents] |= self._idle[agents]
