@@ -138,6 +138,21 @@ def test_schedules() -> None:
         learning_rate(1.0, "stairs", 0.0)
 
 
+def test_the_rate_falls_by_the_steps_that_count(counter: Any, make: Any) -> None:
+    """It fell by updates: where half of the agents were dead it was 0 for half of the training."""
+    trainer = make(counter(4, dead=(0, 1)), total_timesteps=128, lr_schedule="linear")
+    rates, progress = [], []
+    while trainer.global_step < 128:
+        trainer.evaluate()
+        progress.append(trainer.progress)
+        rates.append(trainer.train()["learning_rate"])
+    assert progress == pytest.approx([update / 8 for update in range(8)])
+    assert rates == pytest.approx([0.01 * (1 - part) for part in progress])
+    trainer.save_checkpoint()
+    again = make(counter(4, dead=(0, 1)), total_timesteps=128, resume=str(trainer.run_folder))
+    assert again.progress == trainer.progress == 1.0
+
+
 def test_bf16_and_autocast_is_left(counter: Any, make: Any) -> None:
     trainer = make(counter(8), precision="bfloat16")
     log = train(trainer, 1)[0]

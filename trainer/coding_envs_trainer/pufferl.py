@@ -64,7 +64,7 @@ class PuffeRL:
     Attributes:
       global_step: steps so far that count, of all processes.
       epoch: updates so far.
-      total_epochs: updates in all.
+      total_epochs: updates in all, where every step counts; more where some do not.
       losses: means over the last update.
       stats: what the environments have told since the last log, lists by name.
       exact: after a resume, whether the environments go on from where they were.
@@ -160,6 +160,7 @@ class PuffeRL:
         per_epoch = config["batch_size"] * self.group.size
         self.total_epochs = max(1, -(-int(config["total_timesteps"]) // per_epoch))
         self.epoch = self.global_step = 0
+        self._learned_step = 0  # global_step when the last update was over
         self.losses: dict[str, float] = {}
         self.stats: dict[str, list[float]] = defaultdict(list)
         self.last_stats: dict[str, float] = {}
@@ -259,8 +260,9 @@ class PuffeRL:
 
     @property
     def progress(self) -> float:
-        """The part of the training that is over, in [0, 1]."""
-        return float(min(self.epoch / self.total_epochs, 1.0))
+        """The part of the training that is over, in [0, 1], by steps that count, as its end is."""
+        steps = self.total_epochs * self.config["batch_size"] * self.group.size
+        return float(min(self._learned_step / steps, 1.0))
 
     def evaluate(self) -> dict[str, list[float]]:
         """Collects experience until an update has enough; returns what the environments told.
@@ -296,6 +298,7 @@ class PuffeRL:
             self.losses = self.learner.update(self.progress)
             self.buffer.release()
         self.epoch += 1
+        self._learned_step = self.global_step
         logs = self.mean_and_log()
         done = self.global_step >= self.config["total_timesteps"]
         interval = self.config["checkpoint_interval"]
@@ -364,6 +367,7 @@ class PuffeRL:
             "update": self.epoch,
             "global_step": self.global_step,
             "agent_step": self.global_step,
+            "learned_step": self._learned_step,
             "uptime": self.uptime,
             "optimizer_state_dict": self.optimizer.state_dict(),
             "random": snapshot.random_state(),
@@ -396,6 +400,8 @@ class PuffeRL:
                 "resume with the same [policy] and [train]"
             ) from None
         self.epoch, self.global_step = state["update"], state["global_step"]
+        # Checkpoints of before 0.1.0 do not have it.
+        self._learned_step = state.get("learned_step", self.global_step)
         self._uptime_before = state["uptime"]
         self._logged_step = self.global_step
         self.stats.update({name: list(values) for name, values in state["stats"].items()})
