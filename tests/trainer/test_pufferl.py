@@ -129,6 +129,13 @@ def test_muon_takes_the_matrices_within(counter: Any, small: Any, make: Any) -> 
     assert shapes == [(16, 10)]
 
 
+def test_muons_momentum_is_adam_beta1(counter: Any, make: Any) -> None:
+    """As the key's meaning says; it was PyTorch's 0.95 whatever was set."""
+    matrices, others = make(counter(4), optimizer="muon", adam_beta1=0.5).optimizer.param_groups
+    assert matrices["momentum"] == 0.5
+    assert others["betas"][0] == 0.5
+
+
 def test_schedules() -> None:
     at = [0.0, 0.5, 1.0, 1.5]
     assert [learning_rate(2.0, "cosine", p) for p in at] == pytest.approx([2, 1, 0, 0])
