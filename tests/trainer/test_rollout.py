@@ -167,6 +167,31 @@ def test_dead_agents_neither_learn_nor_count(counter: Any, make: Any) -> None:
     assert abs(trainer.losses["value_loss"]) < 100
 
 
+def test_faults_that_a_checkpoint_waits_for_do_not_count(counter: Any, make: Any) -> None:
+    """They were taken off the collector's count only: the training ended too early."""
+
+    class Faulty(counter):  # type: ignore[misc]
+        good = before = 0
+
+        def step(self, actions: Any) -> Any:
+            self.before = self.good
+            found = super().step(actions)
+            self.good += int((~self.terminals).sum())
+            return found
+
+        def collect(self, timeout_s: float = 0.0) -> Any:
+            tickets, rewards, valid = super().collect(timeout_s)
+            return tickets, rewards, np.zeros_like(valid)
+
+    env = Faulty(4, LENGTH, latency=9)
+    trainer = make(env, act_ahead=0.5, batch_size=64)
+    for _ in range(4):
+        trainer.evaluate()
+        trainer.train()
+        trainer.save_checkpoint()
+        assert trainer.global_step in (env.before, env.good)  # the last may be on its way
+
+
 def test_a_native_environment_that_cuts_off(counter: Any, make: Any) -> None:
     """The observation at the cut is gone: the value of the one before stands in for it."""
     trainer = make(counter(4, LENGTH, truncates=True), gamma=0.9)

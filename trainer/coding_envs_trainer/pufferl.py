@@ -160,6 +160,7 @@ class PuffeRL:
         per_epoch = config["batch_size"] * self.group.size
         self.total_epochs = max(1, -(-int(config["total_timesteps"]) // per_epoch))
         self.epoch = self.global_step = 0
+        self._counted = 0  # of the collector's steps
         self._learned_step = 0  # global_step when the last update was over
         self.losses: dict[str, float] = {}
         self.stats: dict[str, list[float]] = defaultdict(list)
@@ -270,15 +271,19 @@ class PuffeRL:
         It returns early, with less, where `collector.stop` says so: nothing is lost, and the next
         call goes on.
         """
-        before = self.collector.steps
         self.threads.act()
         with self.timing("evaluate"):
             self.collector.collect()
-        steps = self.collector.steps - before
+        self._count_steps()
+        return self.stats
+
+    def _count_steps(self) -> None:
+        """Counts what the collector has counted since the last time, in all processes."""
+        steps = self.collector.steps - self._counted
+        self._counted = self.collector.steps
         if self.group.size > 1:
             steps = int(self.group.sums(torch.tensor(steps, device=self.device)).item())
         self.global_step += steps
-        return self.stats
 
     def train(self) -> dict[str, float] | None:
         """Learns from what was collected; returns the log of the update.
@@ -357,6 +362,8 @@ class PuffeRL:
         path = self.run_folder / f"model_{self.epoch:06d}.pt"
         if self.collector.deferred:
             self.collector.settle()
+            if self.group.size == 1:  # else at the next evaluate: not all may be here
+                self._count_steps()
         # Of several processes each has its own: they begin anew.
         environments = snapshot.environment_state(self.vecenv) if self.group.size == 1 else None
         if not self.group.writes:
@@ -424,6 +431,7 @@ class PuffeRL:
             self.exact = False
             self.collector.load_state_dict(state["collector"], exact=False)
             self.message = "resumed; the environments begin anew"
+        self._counted = self.collector.steps
         snapshot.restore_random_state(state["random"])
 
     def close(self) -> str:
