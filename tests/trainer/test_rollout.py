@@ -204,10 +204,22 @@ def test_a_native_environment_that_cuts_off(counter: Any, make: Any) -> None:
     assert torch.allclose(b.rewards, wanted, atol=1e-6)
 
 
-def test_a_native_environment_that_keeps_the_last_observation(counter: Any, make: Any) -> None:
-    env = counter(4, LENGTH, truncates=True)
-    env.final_observations = np.full((4, 3), 2.0, np.float32)
-    trainer = make(env, gamma=0.9)
+@pytest.mark.parametrize("kind", ["native", "serial"])
+def test_a_native_environment_that_keeps_the_last_observation(
+    counter: Any, make: Any, kind: str
+) -> None:
+    """Those of a Serial were passed over."""
+
+    class Keeps(counter):  # type: ignore[misc]
+        def __init__(self, **more: Any) -> None:
+            super().__init__(4, LENGTH, truncates=True, **more)
+            self.final_observations = np.full((4, 3), 2.0, np.float32)
+
+    if kind == "native":
+        vecenv = Keeps()
+    else:
+        vecenv = pufferlib.vector.make(Keeps, backend=pufferlib.vector.Serial, num_envs=2)
+    trainer = make(vecenv, gamma=0.9)
     trainer.evaluate()
     b = trainer.buffer
     cut = b.terminals.bool()

@@ -73,6 +73,15 @@ def action_masks(vecenv: Any) -> NDArray[np.bool_] | None:
     return masks[0] if len(masks) == 1 else np.concatenate(masks)
 
 
+def _final_observations(vecenv: Any) -> NDArray[Any] | None:
+    """Returns each agent's last observation before a reset, [agents, ...], where all keep it."""
+    envs = [vecenv] if hasattr(vecenv, "final_observations") else environments_of(vecenv)
+    kept = [
+        np.asarray(env.final_observations) for env in envs if hasattr(env, "final_observations")
+    ]
+    return np.concatenate(kept) if len(kept) == len(envs) else None
+
+
 def _of_some(
     which: NDArray[np.bool_], finish: Callable[[Tensor], None] | None
 ) -> Callable[[Tensor], None] | None:
@@ -328,11 +337,11 @@ class Collector:
                 buffer.open_tickets(agents, tickets)
         if cut.any() and not self.next_step_reset:
             # The observation at which it was cut off is gone, unless the environment keeps it.
-            kept = getattr(self.vecenv, "final_observations", None)
+            kept = _final_observations(self.vecenv)
             if kept is None:
                 final = buffer.values[at]
             else:
-                final = self._values_of(np.asarray(kept)[agents], agents)
+                final = self._values_of(kept[agents], agents)
             self._add(place, cut & valid, final)
         full = buffer.full(agents)
         cut_here = cut & valid if self.next_step_reset else None
