@@ -11,6 +11,7 @@ import pufferlib.vector
 import pytest
 import torch
 
+from coding_envs_trainer.policies import MLP
 from coding_envs_trainer.pufferl import PuffeRL
 
 ACTIONS, LENGTH = 3, 5
@@ -270,6 +271,34 @@ def test_an_emulated_environment_resets_a_step_later(make: Any, truncates: bool)
     wanted = 0.3 + (0.5 * final if truncates else 0.0)
     assert b.rewards[0, :4].tolist() == pytest.approx([0.1, 0.2, wanted, 0.0], abs=1e-6)
     assert trainer.global_step == 12
+
+
+PARTS = {"a": gymnasium.spaces.Discrete(2), "b": gymnasium.spaces.Discrete(3)}
+
+
+@pytest.mark.parametrize(
+    "space", [gymnasium.spaces.Tuple(PARTS.values()), gymnasium.spaces.Dict(PARTS)], ids=type
+)
+def test_actions_of_several_parts_reach_an_emulated_environment(make: Any, space: Any) -> None:
+    """They came as int64, whose bytes PufferLib's emulation reads as int32: an error."""
+    taken = []
+
+    class Parts(Line):
+        action_space = space
+
+        def step(self, action: Any) -> Any:
+            assert self.action_space.contains(action)
+            taken.append(list(action.values()) if isinstance(action, dict) else list(action))
+            return super().step(0)
+
+    vecenv = pufferlib.vector.make(
+        lambda **more: pufferlib.emulation.GymnasiumPufferEnv(Parts(False), **more),
+        backend=pufferlib.vector.Serial, num_envs=1,
+    )  # fmt: skip
+    trainer = make(vecenv, MLP(vecenv.driver_env, 8))
+    trainer.evaluate()
+    b = trainer.buffer
+    assert taken == b.actions[0][b.valid[0]].tolist()
 
 
 def test_rewards_are_clipped_as_configured(make: Any) -> None:

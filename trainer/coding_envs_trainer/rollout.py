@@ -467,6 +467,8 @@ class Collector:
             if isinstance(logits, Normal):
                 space = self.vecenv.single_action_space
                 sent = sent.reshape(len(sent), *space.shape).clip(space.low, space.high)
+            else:  # as PufferLib's trainer: its emulation reads Tuple and Dict actions' bytes so
+                sent = sent.astype(np.int32)
         with self._timing("env"):
             self.vecenv.send(sent)
 
