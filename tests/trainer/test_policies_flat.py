@@ -63,6 +63,23 @@ def test_bounded_integers_are_scaled_and_other_numbers_are_not() -> None:
     assert unbounded.scale.tolist() == floats.scale.tolist() == [1.0, 1.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("space", "plain"),
+    [
+        (spaces.Discrete(3, start=-1), spaces.Discrete(3)),
+        (spaces.MultiDiscrete([3, 2], start=[1, 5]), spaces.MultiDiscrete([3, 2])),
+    ],
+)
+def test_choices_that_do_not_begin_at_zero(space: Any, plain: Any) -> None:
+    """Their values were taken for rows: those of the next choice, or of none."""
+    encoder, wanted = FlatEncoder(env(space), 8), FlatEncoder(env(plain), 8)
+    wanted.load_state_dict(encoder.state_dict())
+    rows = np.stack([space.sample() for _ in range(20)])
+    shown = torch.from_numpy(rows.reshape(20, -1)).float()
+    first = torch.from_numpy(np.asarray(space.start).reshape(1, -1))
+    assert torch.equal(encoder(shown), wanted(shown - first))
+
+
 def test_action_spaces() -> None:
     rows = torch.randn(5, 2, 3)
     several, _ = MLP(env(action=spaces.MultiDiscrete([2, 3])))(rows)

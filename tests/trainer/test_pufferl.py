@@ -129,6 +129,13 @@ def test_muon_takes_the_matrices_within(counter: Any, small: Any, make: Any) -> 
     assert shapes == [(16, 10)]
 
 
+def test_muons_momentum_is_adam_beta1(counter: Any, make: Any) -> None:
+    """As the key's meaning says; it was PyTorch's 0.95 whatever was set."""
+    matrices, others = make(counter(4), optimizer="muon", adam_beta1=0.5).optimizer.param_groups
+    assert matrices["momentum"] == 0.5
+    assert others["betas"][0] == 0.5
+
+
 def test_schedules() -> None:
     at = [0.0, 0.5, 1.0, 1.5]
     assert [learning_rate(2.0, "cosine", p) for p in at] == pytest.approx([2, 1, 0, 0])
@@ -136,6 +143,21 @@ def test_schedules() -> None:
     assert [learning_rate(2.0, "constant", p) for p in at] == [2.0] * 4
     with pytest.raises(InvalidValueError, match="lr_schedule must be one of cosine"):
         learning_rate(1.0, "stairs", 0.0)
+
+
+def test_the_rate_falls_by_the_steps_that_count(counter: Any, make: Any) -> None:
+    """It fell by updates: where half of the agents were dead it was 0 for half of the training."""
+    trainer = make(counter(4, dead=(0, 1)), total_timesteps=128, lr_schedule="linear")
+    rates, progress = [], []
+    while trainer.global_step < 128:
+        trainer.evaluate()
+        progress.append(trainer.progress)
+        rates.append(trainer.train()["learning_rate"])
+    assert progress == pytest.approx([update / 8 for update in range(8)])
+    assert rates == pytest.approx([0.01 * (1 - part) for part in progress])
+    trainer.save_checkpoint()
+    again = make(counter(4, dead=(0, 1)), total_timesteps=128, resume=str(trainer.run_folder))
+    assert again.progress == trainer.progress == 1.0
 
 
 def test_bf16_and_autocast_is_left(counter: Any, make: Any) -> None:

@@ -11,6 +11,7 @@ import pufferlib.vector
 import pytest
 import torch
 
+from coding_envs_trainer.policies import MLP
 from coding_envs_trainer.pufferl import PuffeRL
 
 ACTIONS, LENGTH = 3, 5
@@ -68,6 +69,39 @@ def test_agents_return_in_any_order(
     for _ in range(6):
         trainer.evaluate()
         assert trainer.buffer.complete >= trainer.buffer.segments
+        trainer.buffer.arrange()
+        check_rows(trainer, slice(0, trainer.buffer.segments))
+        trainer.train()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("together", [2, 3])
+def test_a_batch_may_mix_agents_after_the_reset_with_others(
+    counter: Any, shuffled: Any, make: Any, seed: int, together: int
+) -> None:
+    """Outcomes were dropped, or went to a row of somebody else's, as the first agent's case was."""
+
+    class Mixed(shuffled):  # type: ignore[misc]
+        def recv(self) -> Any:
+            ready = self._random.permutation(sorted(self._results))
+            self._sent_to = ready[:together].tolist()
+            infos = [info for number in self._sent_to for info in self._results.pop(number)[1]]
+            arrays = [
+                np.concatenate([getattr(self.envs[number], name) for number in self._sent_to])
+                for name in ("observations", "rewards", "terminals", "truncations", "masks")
+            ]
+            ids = np.concatenate([2 * number + np.arange(2) for number in self._sent_to])
+            return *arrays[:4], infos, ids, arrays[4]
+
+        def send(self, actions: Any) -> None:
+            for number, taken in zip(self._sent_to, np.split(actions, together), strict=True):
+                self._results[number] = (None, self.envs[number].step(taken)[-1])
+
+    vecenv = Mixed([counter(2, LENGTH) for _ in range(5)], seed)
+    vecenv.agents_per_batch = 2 * together
+    trainer = make(vecenv, batch_size=8 * 12, learning_rate=1e-30)
+    for _ in range(4):
+        trainer.evaluate()
         trainer.buffer.arrange()
         check_rows(trainer, slice(0, trainer.buffer.segments))
         trainer.train()
@@ -134,6 +168,31 @@ def test_dead_agents_neither_learn_nor_count(counter: Any, make: Any) -> None:
     assert abs(trainer.losses["value_loss"]) < 100
 
 
+def test_faults_that_a_checkpoint_waits_for_do_not_count(counter: Any, make: Any) -> None:
+    """They were taken off the collector's count only: the training ended too early."""
+
+    class Faulty(counter):  # type: ignore[misc]
+        good = before = 0
+
+        def step(self, actions: Any) -> Any:
+            self.before = self.good
+            found = super().step(actions)
+            self.good += int((~self.terminals).sum())
+            return found
+
+        def collect(self, timeout_s: float = 0.0) -> Any:
+            tickets, rewards, valid = super().collect(timeout_s)
+            return tickets, rewards, np.zeros_like(valid)
+
+    env = Faulty(4, LENGTH, latency=9)
+    trainer = make(env, act_ahead=0.5, batch_size=64)
+    for _ in range(4):
+        trainer.evaluate()
+        trainer.train()
+        trainer.save_checkpoint()
+        assert trainer.global_step in (env.before, env.good)  # the last may be on its way
+
+
 def test_a_native_environment_that_cuts_off(counter: Any, make: Any) -> None:
     """The observation at the cut is gone: the value of the one before stands in for it."""
     trainer = make(counter(4, LENGTH, truncates=True), gamma=0.9)
@@ -146,10 +205,22 @@ def test_a_native_environment_that_cuts_off(counter: Any, make: Any) -> None:
     assert torch.allclose(b.rewards, wanted, atol=1e-6)
 
 
-def test_a_native_environment_that_keeps_the_last_observation(counter: Any, make: Any) -> None:
-    env = counter(4, LENGTH, truncates=True)
-    env.final_observations = np.full((4, 3), 2.0, np.float32)
-    trainer = make(env, gamma=0.9)
+@pytest.mark.parametrize("kind", ["native", "serial"])
+def test_a_native_environment_that_keeps_the_last_observation(
+    counter: Any, make: Any, kind: str
+) -> None:
+    """Those of a Serial were passed over."""
+
+    class Keeps(counter):  # type: ignore[misc]
+        def __init__(self, **more: Any) -> None:
+            super().__init__(4, LENGTH, truncates=True, **more)
+            self.final_observations = np.full((4, 3), 2.0, np.float32)
+
+    if kind == "native":
+        vecenv = Keeps()
+    else:
+        vecenv = pufferlib.vector.make(Keeps, backend=pufferlib.vector.Serial, num_envs=2)
+    trainer = make(vecenv, gamma=0.9)
     trainer.evaluate()
     b = trainer.buffer
     cut = b.terminals.bool()
@@ -200,6 +271,34 @@ def test_an_emulated_environment_resets_a_step_later(make: Any, truncates: bool)
     wanted = 0.3 + (0.5 * final if truncates else 0.0)
     assert b.rewards[0, :4].tolist() == pytest.approx([0.1, 0.2, wanted, 0.0], abs=1e-6)
     assert trainer.global_step == 12
+
+
+PARTS = {"a": gymnasium.spaces.Discrete(2), "b": gymnasium.spaces.Discrete(3)}
+
+
+@pytest.mark.parametrize(
+    "space", [gymnasium.spaces.Tuple(PARTS.values()), gymnasium.spaces.Dict(PARTS)], ids=type
+)
+def test_actions_of_several_parts_reach_an_emulated_environment(make: Any, space: Any) -> None:
+    """They came as int64, whose bytes PufferLib's emulation reads as int32: an error."""
+    taken = []
+
+    class Parts(Line):
+        action_space = space
+
+        def step(self, action: Any) -> Any:
+            assert self.action_space.contains(action)
+            taken.append(list(action.values()) if isinstance(action, dict) else list(action))
+            return super().step(0)
+
+    vecenv = pufferlib.vector.make(
+        lambda **more: pufferlib.emulation.GymnasiumPufferEnv(Parts(False), **more),
+        backend=pufferlib.vector.Serial, num_envs=1,
+    )  # fmt: skip
+    trainer = make(vecenv, MLP(vecenv.driver_env, 8))
+    trainer.evaluate()
+    b = trainer.buffer
+    assert taken == b.actions[0][b.valid[0]].tolist()
 
 
 def test_rewards_are_clipped_as_configured(make: Any) -> None:

@@ -75,7 +75,8 @@ def evaluate_actions(logits: Logits, actions: Tensor) -> tuple[Tensor, Tensor]:
     """
     if isinstance(logits, Normal):
         batch = logits.loc.shape[0]
-        logprobs = logits.log_prob(actions.view_as(logits.loc))  # type: ignore[no-untyped-call]
+        taken = actions.view_as(logits.loc).to(logits.loc.dtype)
+        logprobs = logits.log_prob(taken)  # type: ignore[no-untyped-call]
         entropies = logits.entropy()  # type: ignore[no-untyped-call]
         return logprobs.reshape(batch, -1).sum(1), entropies.reshape(batch, -1).sum(1)
     if isinstance(logits, Tensor):
@@ -185,12 +186,18 @@ def ppo_loss(
       ent_coef: of the entropy in it.
 
     Returns:
-      the terms; and pi / pi_old, [segments, horizon], without a gradient.
+      the terms; and pi / pi_old, [segments, horizon], without a gradient, 1 where not valid.
     """
 
     def mean(of: Tensor) -> Tensor:
         return _mean(of, valid, count)
 
+    if valid is not None:
+        # Before the losses: what they leave out afterwards has a gradient of 0 times what it holds.
+        logprobs, old_logprobs, values, old_values, advantages, returns = (
+            torch.where(valid, of, 0.0)
+            for of in (logprobs, old_logprobs, values, old_values, advantages, returns)
+        )
     log_ratio = logprobs - old_logprobs
     ratio = log_ratio.exp()
     unclipped = -advantages * ratio

@@ -87,7 +87,11 @@ def make_optimizer(policy: nn.Module, config: Mapping[str, Any]) -> Optimizer:
         if matrices:
             parts.append(
                 torch.optim.Muon(
-                    matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"
+                    matrices,
+                    lr=rate,
+                    weight_decay=decay,
+                    momentum=config["adam_beta1"],
+                    adjust_lr_fn="match_rms_adamw",
                 )
             )
         if others:

@@ -64,7 +64,7 @@ class PuffeRL:
     Attributes:
       global_step: steps so far that count, of all processes.
       epoch: updates so far.
-      total_epochs: updates in all.
+      total_epochs: updates in all, where every step counts; more where some do not.
       losses: means over the last update.
       stats: what the environments have told since the last log, lists by name.
       exact: after a resume, whether the environments go on from where they were.
@@ -160,6 +160,8 @@ class PuffeRL:
         per_epoch = config["batch_size"] * self.group.size
         self.total_epochs = max(1, -(-int(config["total_timesteps"]) // per_epoch))
         self.epoch = self.global_step = 0
+        self._counted = 0  # of the collector's steps
+        self._learned_step = 0  # global_step when the last update was over
         self.losses: dict[str, float] = {}
         self.stats: dict[str, list[float]] = defaultdict(list)
         self.last_stats: dict[str, float] = {}
@@ -259,8 +261,9 @@ class PuffeRL:
 
     @property
     def progress(self) -> float:
-        """The part of the training that is over, in [0, 1]."""
-        return float(min(self.epoch / self.total_epochs, 1.0))
+        """The part of the training that is over, in [0, 1], by steps that count, as its end is."""
+        steps = self.total_epochs * self.config["batch_size"] * self.group.size
+        return float(min(self._learned_step / steps, 1.0))
 
     def evaluate(self) -> dict[str, list[float]]:
         """Collects experience until an update has enough; returns what the environments told.
@@ -268,15 +271,19 @@ class PuffeRL:
         It returns early, with less, where `collector.stop` says so: nothing is lost, and the next
         call goes on.
         """
-        before = self.collector.steps
         self.threads.act()
         with self.timing("evaluate"):
             self.collector.collect()
-        steps = self.collector.steps - before
+        self._count_steps()
+        return self.stats
+
+    def _count_steps(self) -> None:
+        """Counts what the collector has counted since the last time, in all processes."""
+        steps = self.collector.steps - self._counted
+        self._counted = self.collector.steps
         if self.group.size > 1:
             steps = int(self.group.sums(torch.tensor(steps, device=self.device)).item())
         self.global_step += steps
-        return self.stats
 
     def train(self) -> dict[str, float] | None:
         """Learns from what was collected; returns the log of the update.
@@ -296,6 +303,7 @@ class PuffeRL:
             self.losses = self.learner.update(self.progress)
             self.buffer.release()
         self.epoch += 1
+        self._learned_step = self.global_step
         logs = self.mean_and_log()
         done = self.global_step >= self.config["total_timesteps"]
         interval = self.config["checkpoint_interval"]
@@ -354,6 +362,8 @@ class PuffeRL:
         path = self.run_folder / f"model_{self.epoch:06d}.pt"
         if self.collector.deferred:
             self.collector.settle()
+            if self.group.size == 1:  # else at the next evaluate: not all may be here
+                self._count_steps()
         # Of several processes each has its own: they begin anew.
         environments = snapshot.environment_state(self.vecenv) if self.group.size == 1 else None
         if not self.group.writes:
@@ -364,6 +374,7 @@ class PuffeRL:
             "update": self.epoch,
             "global_step": self.global_step,
             "agent_step": self.global_step,
+            "learned_step": self._learned_step,
             "uptime": self.uptime,
             "optimizer_state_dict": self.optimizer.state_dict(),
             "random": snapshot.random_state(),
@@ -396,6 +407,8 @@ class PuffeRL:
                 "resume with the same [policy] and [train]"
             ) from None
         self.epoch, self.global_step = state["update"], state["global_step"]
+        # Checkpoints of before 0.1.0 do not have it.
+        self._learned_step = state.get("learned_step", self.global_step)
         self._uptime_before = state["uptime"]
         self._logged_step = self.global_step
         self.stats.update({name: list(values) for name, values in state["stats"].items()})
@@ -418,6 +431,7 @@ class PuffeRL:
             self.exact = False
             self.collector.load_state_dict(state["collector"], exact=False)
             self.message = "resumed; the environments begin anew"
+        self._counted = self.collector.steps
         snapshot.restore_random_state(state["random"])
 
     def close(self) -> str:

@@ -73,6 +73,25 @@ def action_masks(vecenv: Any) -> NDArray[np.bool_] | None:
     return masks[0] if len(masks) == 1 else np.concatenate(masks)
 
 
+def _final_observations(vecenv: Any) -> NDArray[Any] | None:
+    """Returns each agent's last observation before a reset, [agents, ...], where all keep it."""
+    envs = [vecenv] if hasattr(vecenv, "final_observations") else environments_of(vecenv)
+    kept = [
+        np.asarray(env.final_observations) for env in envs if hasattr(env, "final_observations")
+    ]
+    return np.concatenate(kept) if len(kept) == len(envs) else None
+
+
+def _of_some(
+    which: NDArray[np.bool_], finish: Callable[[Tensor], None] | None
+) -> Callable[[Tensor], None] | None:
+    """Returns what calls `finish` with the values of these agents of a batch only."""
+    if finish is None:
+        return None
+    chosen = torch.from_numpy(which)
+    return lambda values: finish(values[chosen.to(values.device)])
+
+
 class DeferredVerdicts:
     """The environments whose verdicts come later, of a vecenv that has such.
 
@@ -267,8 +286,12 @@ class Collector:
             masks = np.asarray(masks).reshape(-1).astype(bool)
             dones = ended | cut
             finish = None
-            if self.buffer.agent_row[agents[0]] >= 0:  # else just after the reset
+            acted = self.buffer.agent_row[agents] >= 0  # the others are just after the reset
+            if acted.all():
                 finish = self._note_outcomes(agents, rewards, ended, cut, masks)
+            elif acted.any():
+                outcomes = (array[acted] for array in (agents, rewards, ended, cut, masks))
+                finish = _of_some(acted, self._note_outcomes(*outcomes))
             if self.next_step_reset:
                 # An idle step has brought us to the first observation of the next episode.
                 self._starts[agents] |= self._idle[agents]
@@ -314,11 +337,11 @@ class Collector:
                 buffer.open_tickets(agents, tickets)
         if cut.any() and not self.next_step_reset:
             # The observation at which it was cut off is gone, unless the environment keeps it.
-            kept = getattr(self.vecenv, "final_observations", None)
+            kept = _final_observations(self.vecenv)
             if kept is None:
                 final = buffer.values[at]
             else:
-                final = self._values_of(np.asarray(kept)[agents], agents)
+                final = self._values_of(kept[agents], agents)
             self._add(place, cut & valid, final)
         full = buffer.full(agents)
         cut_here = cut & valid if self.next_step_reset else None
@@ -444,6 +467,8 @@ class Collector:
             if isinstance(logits, Normal):
                 space = self.vecenv.single_action_space
                 sent = sent.reshape(len(sent), *space.shape).clip(space.low, space.high)
+            else:  # as PufferLib's trainer: its emulation reads Tuple and Dict actions' bytes so
+                sent = sent.astype(np.int32)
         with self._timing("env"):
             self.vecenv.send(sent)
 

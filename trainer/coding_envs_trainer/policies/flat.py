@@ -48,7 +48,7 @@ class FlatEncoder(nn.Module):
       ValueError: a kind of space that has no reading, or one that the emulation did not pack whole.
     """
 
-    offsets: Tensor  # int64 [choices], where each choice's rows begin
+    offsets: Tensor  # int64 [choices], where each choice's rows begin, less its first value
     scale: Tensor  # float32 [numbers]
 
     def __init__(self, env: Any, size: int) -> None:
@@ -70,7 +70,8 @@ class FlatEncoder(nn.Module):
         if self.choices is not None:  # as the columns of a linear layer with as many inputs
             nn.init.normal_(self.choices.weight, std=len(choices) ** -0.5)
         # The environment's, not learned: a checkpoint without them fits.
-        offsets = torch.tensor([0, *choices]).cumsum(0)[:-1]
+        firsts = [first for leaf, _, _ in self._leaves for first in _firsts(leaf)]
+        offsets = torch.tensor([0, *choices]).cumsum(0)[:-1] - torch.tensor(firsts).long()
         self.register_buffer("offsets", offsets, persistent=False)
         scale = torch.from_numpy(np.concatenate(scales) if scales else np.ones(0, np.float32))
         self.register_buffer("scale", scale, persistent=False)
@@ -157,6 +158,13 @@ def _choices(space: spaces.Space[Any]) -> list[int]:
         return [int(space.n)]
     if isinstance(space, spaces.MultiDiscrete):
         return [int(n) for n in space.nvec.reshape(-1)]
+    return []
+
+
+def _firsts(space: spaces.Space[Any]) -> list[int]:
+    """Returns the least value of each choice."""
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+        return [int(first) for first in np.reshape(space.start, -1)]
     return []
 
 
