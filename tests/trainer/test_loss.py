@@ -11,6 +11,7 @@ from torch.distributions import Categorical, Normal
 
 from coding_envs_trainer.loss import (
     LossTerms,
+    _by_race,
     evaluate_actions,
     mask_logits,
     ppo_loss,
@@ -122,24 +123,26 @@ def test_a_masked_step_teaches_nothing_whatever_it_holds(held: float) -> None:
         assert not gradient[~VALID].any()
 
 
-def test_sampling_follows_the_probabilities() -> None:
+@pytest.mark.parametrize("draw", [sample_actions, _by_race])
+def test_sampling_follows_the_probabilities(draw: Any) -> None:
     torch.manual_seed(0)
     logits = torch.tensor([[0.0, 1.0, -1.0, 3.0]]).repeat(200_000, 1)
-    actions, logprobs = sample_actions(logits)
+    actions, logprobs = draw(logits)
     counts = torch.bincount(actions, minlength=4) / len(actions)
     wanted = torch.softmax(logits[0], -1)
     assert torch.allclose(counts, wanted, atol=5e-3)
     assert torch.allclose(logprobs, wanted.log()[actions], atol=1e-5)
 
 
+@pytest.mark.parametrize("draw", [sample_actions, _by_race])
 @pytest.mark.parametrize("seed", range(5))
-def test_an_action_that_is_masked_is_never_drawn(seed: int) -> None:
+def test_an_action_that_is_masked_is_never_drawn(seed: int, draw: Any) -> None:
     torch.manual_seed(seed)
     logits = torch.randn(5000, 7) * 20
     mask = torch.rand(5000, 7) > 0.5
     mask[:, 3] |= ~mask.any(1)
     masked = mask_logits(logits, mask)
-    actions, logprobs = sample_actions(masked)
+    actions, logprobs = draw(masked)
     assert mask.gather(1, actions[:, None]).all()
     again, entropies = evaluate_actions(masked, actions)
     assert torch.allclose(again, logprobs, atol=1e-4)

@@ -18,6 +18,7 @@ import torch
 from coding_envs.errors import CodingEnvsError, InvalidValueError
 from coding_envs_trainer import snapshot
 from coding_envs_trainer.optimizers import learning_rate, make_optimizer
+from coding_envs_trainer.policies import Transformer
 
 
 def train(trainer: Any, updates: int) -> list[dict[str, float]]:
@@ -166,6 +167,12 @@ def test_bf16_and_autocast_is_left(counter: Any, make: Any) -> None:
     assert not torch.is_autocast_enabled("cpu")
     assert np.isfinite(log["losses/policy_loss"])
     assert all(p.dtype is torch.float32 for p in trainer.policy.parameters())
+
+
+def test_bf16_halves_a_transformers_cache(counter: Any, make: Any) -> None:
+    trainer = make(env := counter(8), Transformer(env, hidden_size=16), precision="bfloat16")
+    assert trainer.collector.states.by_name["kv_cache"].dtype is torch.bfloat16
+    assert np.isfinite(train(trainer, 2)[1]["losses/policy_loss"])
 
 
 # --- the same again ----------------------------------------------------------------------------

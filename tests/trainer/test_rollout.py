@@ -205,6 +205,14 @@ def test_a_native_environment_that_cuts_off(counter: Any, make: Any) -> None:
     assert torch.allclose(b.rewards, wanted, atol=1e-6)
 
 
+class Asks(MLP):
+    """Looks at all that PufferLib's trainer tells a policy."""
+
+    def forward_eval(self, observations: Any, state: Any = None) -> Any:
+        assert len(state["done"]) == len(state["reward"]) == len(state["mask"]) == len(observations)
+        return super().forward_eval(observations, state)
+
+
 @pytest.mark.parametrize("kind", ["native", "serial"])
 def test_a_native_environment_that_keeps_the_last_observation(
     counter: Any, make: Any, kind: str
@@ -220,7 +228,7 @@ def test_a_native_environment_that_keeps_the_last_observation(
         vecenv = Keeps()
     else:
         vecenv = pufferlib.vector.make(Keeps, backend=pufferlib.vector.Serial, num_envs=2)
-    trainer = make(vecenv, gamma=0.9)
+    trainer = make(vecenv, Asks(vecenv, hidden_size=16), gamma=0.9)
     trainer.evaluate()
     b = trainer.buffer
     cut = b.terminals.bool()

@@ -83,7 +83,8 @@ def main() -> None:
     seen = trainer.vecenv.draws.random()
     print(
         f"RANK {group.rank} {digest} {trainer.global_step} {trainer.epoch} {seen} "
-        f"{logs['environment/right']} {logs['losses/policy_loss']}",
+        f"{logs['environment/right']} {logs['losses/policy_loss']} "
+        f"{logs['losses/explained_variance']}",
         flush=True,
     )
     trainer.close()

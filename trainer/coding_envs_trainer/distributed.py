@@ -7,6 +7,7 @@ entry points, and what is sent is one flat tensor.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterable
 from datetime import timedelta
@@ -94,6 +95,15 @@ class Group:
             for name, value in (one or {}).items():
                 gathered.setdefault(name, []).append(value)
         return {name: sum(values) / len(values) for name, values in gathered.items()}
+
+    def mean(self, value: float, device: torch.device) -> float:
+        """Returns the mean over the processes whose value is not NaN."""
+        if self.size == 1:
+            return value
+        known = not math.isnan(value)
+        parts = torch.tensor([value if known else 0.0, float(known)], device=device)
+        total, count = self.sums(parts).tolist()
+        return total / count if count else math.nan
 
     def any(self, flag: bool, device: torch.device) -> bool:
         """Returns True everywhere where it is True anywhere."""

@@ -54,8 +54,22 @@ def sample_actions(logits: Logits) -> tuple[Tensor, Tensor]:
 
 
 def _sample(logits: Tensor) -> tuple[Tensor, Tensor]:
-    # By the inverse of the distribution function: one random number a row instead of one a logit.
     logits = logits.float()
+    # Where sums are made in parallel, the distribution function need not grow from one action to
+    # the next: an action without probability could be drawn.
+    return _by_inversion(logits) if logits.device.type == "cpu" else _by_race(logits)
+
+
+def _by_race(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The action with the least of E_i / p_i, E_i exponentially distributed."""
+    normalized = logits.log_softmax(-1)
+    chances = normalized.exp()
+    actions = (chances / torch.empty_like(chances).exponential_()).argmax(-1, keepdim=True)
+    return actions[:, 0], normalized.gather(-1, actions)[:, 0]
+
+
+def _by_inversion(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """By the inverse of the distribution function: one random number a row, not one a logit."""
     shifted = logits - logits.amax(-1, keepdim=True)
     cumulated = shifted.exp().cumsum(-1)
     total = cumulated[:, -1:]

@@ -98,7 +98,8 @@ class PuffeRL:
         self.logger = logger if logger is not None else NoLogger()
         self.group.share_weights(policy)
         segments, horizon = self._shape_batch()
-        states = AgentStates(policy, vecenv.num_agents, self.device)
+        with self._autocast():  # in whose type a policy may remember
+            states = AgentStates(policy, vecenv.num_agents, self.device)
         space, actions = vecenv.single_observation_space, vecenv.single_action_space
         batch = getattr(vecenv, "agents_per_batch", vecenv.num_agents)
         spare = spare_rows(
@@ -255,7 +256,7 @@ class PuffeRL:
 
     @property
     def sps(self) -> float:
-        """Steps per second since the last log, of this process."""
+        """Steps per second since the last log, of all processes."""
         steps = self.global_step - self._logged_step
         return float(steps / max(time.time() - self._logged_at, 1e-9))
 
@@ -407,8 +408,7 @@ class PuffeRL:
                 "resume with the same [policy] and [train]"
             ) from None
         self.epoch, self.global_step = state["update"], state["global_step"]
-        # Checkpoints of before 0.1.0 do not have it.
-        self._learned_step = state.get("learned_step", self.global_step)
+        self._learned_step = state["learned_step"]
         self._uptime_before = state["uptime"]
         self._logged_step = self.global_step
         self.stats.update({name: list(values) for name, values in state["stats"].items()})

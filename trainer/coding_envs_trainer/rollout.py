@@ -341,7 +341,7 @@ class Collector:
             if kept is None:
                 final = buffer.values[at]
             else:
-                final = self._values_of(kept[agents], agents)
+                final = self._values_of(kept[agents], agents, rewards, masks)
             self._add(place, cut & valid, final)
         full = buffer.full(agents)
         cut_here = cut & valid if self.next_step_reset else None
@@ -364,10 +364,18 @@ class Collector:
         at = place.rows, place.steps
         self.buffer.rewards[at] += torch.where(chosen, self._gamma * values, 0.0)
 
-    def _values_of(self, observations: NDArray[Any], agents: Numbers) -> Tensor:
-        states = self.states.of(self._index(agents))
-        state: dict[str, Any] = {name: one.clone() for name, one in states.items()}
-        state["starts"] = torch.zeros(len(agents), dtype=torch.bool, device=self._device)
+    def _values_of(
+        self,
+        observations: NDArray[Any],
+        agents: Numbers,
+        rewards: NDArray[np.float32],
+        masks: NDArray[np.bool_],
+    ) -> Tensor:
+        """Returns the values of the observations at which episodes were cut off."""
+        goes_on = np.zeros(len(agents), bool)
+        state = self._state(self._index(agents), rewards, goes_on, masks, goes_on)
+        # What the policy makes of its memory here is not what it will go on with.
+        state |= {name: state[name].clone() for name in self.states.by_name}
         with self._autocast():
             _, values = self.forward_eval(torch.as_tensor(observations).to(self._device), state)
         final: Tensor = values.float().flatten()
@@ -403,6 +411,24 @@ class Collector:
             self.states.clear(torch.from_numpy(batch.agents[begins]).to(self._device))
         return True
 
+    def _state(
+        self,
+        agents: slice | Tensor,
+        rewards: NDArray[np.float32],
+        dones: NDArray[np.bool_],
+        masks: NDArray[np.bool_],
+        starts: NDArray[np.bool_],
+    ) -> dict[str, Any]:
+        """Returns what a policy is told beside observations: PufferLib's names, and `starts`."""
+        device = self._device
+        return self.states.of(agents) | {
+            "reward": torch.from_numpy(rewards).to(device),
+            "done": torch.from_numpy(dones).to(device),
+            "env_id": agents,
+            "mask": torch.from_numpy(masks).to(device),
+            "starts": torch.from_numpy(starts).to(device),
+        }
+
     def _look(self, batch: Batch, *, new_segments: bool = False) -> _Looked:
         """Has the policy look at a batch.
 
@@ -417,14 +443,8 @@ class Collector:
             if new_segments and not self.states.upstream:
                 rows = self.buffer.agent_row[batch.agents]
                 starts = starts | (rows < 0) | self.buffer.full(batch.agents)
-            state: dict[str, Any] = self.states.of(agents)
-            state |= {
-                "reward": torch.from_numpy(batch.rewards).to(device),
-                "done": torch.from_numpy(batch.dones).to(device),
-                "env_id": agents,
-                "mask": torch.from_numpy(batch.masks).to(device),
-                "starts": torch.from_numpy(starts).to(device),
-            }
+            told = batch.rewards, batch.dones, batch.masks
+            state = self._state(agents, *told, starts)
         with self._timing("eval_forward"):
             with self._autocast():
                 logits, values = self.forward_eval(observations, state)

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 STATE_FILE = "trainer_state.pt"
-_VERSION = 1
+_VERSION = 2
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:

@@ -119,7 +119,10 @@ class Learner:
                     break
         means = (self._group.sums(sums) / (done * self._group.size)).tolist()
         losses = dict(zip([field.name for field in fields(LossTerms)], means, strict=True))
-        return losses | {"explained_variance": explained, "minibatches": float(done)}
+        return losses | {
+            "explained_variance": self._group.mean(explained, buffer.device),
+            "minibatches": float(done),
+        }
 
     def _compute_advantages(self) -> None:
         options, buffer = self.options, self._buffer

@@ -111,7 +111,7 @@ def advantages(
     )
     for written, wanted in ((to, out), (to_priorities, priorities), (to_returns, returns)):
         if written is not wanted and written is not None and wanted is not None:
-            wanted.copy_(written)
+            wanted.detach().copy_(written)
     return out, priorities
 
 
