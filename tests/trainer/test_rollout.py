@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pufferlib.emulation
+import pufferlib.models
 import pufferlib.vector
 import pytest
 import torch
@@ -323,6 +324,25 @@ def test_rewards_are_clipped_as_configured(make: Any) -> None:
         trainer = make(vecenv, reward_clip=clip)
         trainer.evaluate()
         assert trainer.buffer.rewards[0, 0].item() == wanted
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32, np.float64])
+def test_observations_of_any_type(counter: Any, make: Any, dtype: Any) -> None:
+    class Typed(Line):
+        observation_space = gymnasium.spaces.Box(0, 100, (3,), dtype)
+
+        def _show(self) -> Any:
+            return super()._show().astype(dtype)
+
+    vecenv = pufferlib.vector.make(
+        lambda **more: pufferlib.emulation.GymnasiumPufferEnv(Typed(False), **more),
+        backend=pufferlib.vector.Serial, num_envs=2,
+    )  # fmt: skip
+    trainer = make(vecenv, pufferlib.models.Default(vecenv.driver_env), batch_size=48)
+    trainer.evaluate()
+    at = trainer.buffer.observations[0, :, 0].tolist()
+    assert at == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert trainer.train() is not None
 
 
 def test_it_can_be_stopped_and_goes_on(counter: Any, make: Any) -> None:

@@ -47,7 +47,10 @@ _CPU_CHUNK, _CPU_CHUNK_RECURRENT = 2048, 4096
 
 _TORCH_DTYPES = {
     np.dtype(name): getattr(torch, name)
-    for name in ("float64", "float32", "float16", "uint8", "int64", "int32", "int16", "int8")
+    for name in (
+        *("float64", "float32", "float16", "int64", "int32", "int16", "int8"),
+        *("uint64", "uint32", "uint16", "uint8"),
+    )
 } | {np.dtype(bool): torch.bool}
 
 
