@@ -345,6 +345,34 @@ def test_observations_of_any_type(counter: Any, make: Any, dtype: Any) -> None:
     assert trainer.train() is not None
 
 
+def test_actions_of_64_bits(make: Any) -> None:
+    """What they made float64 did not fit the buffer."""
+
+    class Wide(Line):
+        action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float64)
+
+    vecenv = pufferlib.vector.make(
+        lambda **more: pufferlib.emulation.GymnasiumPufferEnv(Wide(False), **more),
+        backend=pufferlib.vector.Serial, num_envs=2,
+    )  # fmt: skip
+    trainer = make(vecenv, pufferlib.models.Default(vecenv.driver_env))
+    trainer.evaluate()
+    logs = trainer.train()
+    assert logs["losses/importance"] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_statistics_can_be_gathered_without_learning(counter: Any, make: Any) -> None:
+    """PufferLib's own `train` does so at its end, until there are some; it never came to that."""
+    trainer = make(counter(4, LENGTH))
+    trainer.evaluate()
+    trainer.train()
+    for times in range(1, 4):
+        assert len(trainer.evaluate()["right"]) == times * 32
+    check_rows(trainer, slice(0, 4))
+    assert trainer.global_step == 4 * 32
+    assert trainer.train() is not None
+
+
 def test_it_can_be_stopped_and_goes_on(counter: Any, make: Any) -> None:
     trainer = make(counter(4, LENGTH))
     calls = iter([False, False, False, True])

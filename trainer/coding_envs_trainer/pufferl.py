@@ -177,6 +177,7 @@ class PuffeRL:
         self.exact = True
         self._uptime_before = 0.0
         self._closed = False
+        self._unlearned = False  # True: the last call was an `evaluate` that came to its end
         self.start_time = self._logged_at = time.time()
         self._logged_step = 0
         if config["resume"]:
@@ -273,12 +274,16 @@ class PuffeRL:
         """Collects experience until an update has enough; returns what the environments told.
 
         It returns early, with less, where `collector.stop` says so: nothing is lost, and the next
-        call goes on.
+        call goes on. Called again without `train`, it gives up what it has collected for new
+        experience: so statistics can be gathered, as PufferLib does at the end of a training.
         """
+        if self._unlearned and self.buffer.complete >= self.buffer.segments:
+            self.buffer.release()
         self.threads.act()
         with self.timing("evaluate"):
             self.collector.collect()
         self._count_steps()
+        self._unlearned = self.buffer.complete >= self.buffer.segments
         return self.stats
 
     def _count_steps(self) -> None:
@@ -306,6 +311,7 @@ class PuffeRL:
                 self.buffer.arrange()
             self.losses = self.learner.update(self.progress)
             self.buffer.release()
+        self._unlearned = False
         self.epoch += 1
         self._learned_step = self.global_step
         logs = self.mean_and_log()
