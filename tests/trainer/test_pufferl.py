@@ -218,6 +218,47 @@ def test_a_resumed_run_is_the_run(
         assert torch.equal(value, resumed.policy.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("kind", ["native", "serial"])
+@pytest.mark.parametrize(("updates", "asked"), [(0, 0), (0, 1), (1, 0), (1, 1), (1, 3), (1, 8)])
+def test_a_run_that_was_stopped_within_a_rollout_is_the_run(
+    counter: Any, make: Any, kind: str, updates: int, asked: int, tmp_path: Path
+) -> None:
+    """The step that was under way was lost; and PufferLib's Serial refused to go on at all."""
+
+    def start(**more: Any) -> Any:
+        return make(counter(16) if kind == "native" else _vecenv(counter), **more)
+
+    whole = start()
+    three = train(whole, 3)
+    first = start(data_dir=str(tmp_path / "first"))
+    logs = train(first, updates)
+    calls = iter([False] * asked)
+    first.collector.stop = lambda: next(calls, True)
+    first.evaluate()
+    first.close()
+    resumed = start(data_dir=str(tmp_path / "first"), resume=str(first.run_folder))
+    assert resumed.exact
+    assert losses(logs + train(resumed, 3 - updates)) == losses(three)
+    assert resumed.global_step == whole.global_step
+    for name, value in whole.policy.state_dict().items():
+        assert torch.equal(value, resumed.policy.state_dict()[name]), name
+
+
+def test_a_run_goes_on_with_other_numbers_of_environments(counter: Any, make: Any) -> None:
+    """PufferLib's Serial was left between two steps, and refused the next one."""
+    first = make(_vecenv(counter), batch_size=256)
+    train(first, 2)
+    first.save_checkpoint()
+    envs = pufferlib.vector.make(
+        lambda **more: counter(4, **more), backend=pufferlib.vector.Serial, num_envs=4
+    )
+    for vecenv in (envs, _vecenv(counter, length=7)):
+        second = make(vecenv, batch_size=256, resume=str(first.run_folder))
+        train(second, 1)
+        assert second.epoch == 3
+    assert envs.envs[0].seeds[-1] != first.config["seed"]
+
+
 def test_environments_that_cannot_go_on_begin_anew(
     counter: Any, make: Any, monkeypatch: Any
 ) -> None:

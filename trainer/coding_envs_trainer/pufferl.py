@@ -370,12 +370,14 @@ class PuffeRL:
     def save_checkpoint(self) -> str:
         """Writes the policy's weights and all that a resume goes on from; returns their path."""
         path = self.run_folder / f"model_{self.epoch:06d}.pt"
+        # Of several processes each has its own environments: they begin anew. So they do where a
+        # step has failed: there is no batch to go on from.
+        exact = self.group.size == 1 and snapshot.can_go_on(self.vecenv) and self.collector.hold()
         if self.collector.deferred:
             self.collector.settle()
-            if self.group.size == 1:  # else at the next evaluate: not all may be here
-                self._count_steps()
-        # Of several processes each has its own: they begin anew.
-        environments = snapshot.environment_state(self.vecenv) if self.group.size == 1 else None
+        environments = snapshot.environment_state(self.vecenv) if exact else None
+        if self.group.size == 1:  # else at the next evaluate: not all may be here
+            self._count_steps()
         if not self.group.writes:
             return str(path)
         state = {
@@ -421,25 +423,22 @@ class PuffeRL:
         self._uptime_before = state["uptime"]
         self._logged_step = self.global_step
         self.stats.update({name: list(values) for name, values in state["stats"].items()})
-        saved = state["environments"]
-        # Other seeds than those that the environments have already seen, where they begin anew.
-        seed = self.config["seed"] + self.group.rank + (0 if saved else 1_000_003 * self.epoch)
-        self.vecenv.async_reset(seed)
-        self.exact = saved is not None
-        if saved is not None:
+        saved, collector = state["environments"], state["collector"]
+        sizes = ("batch_size", "bptt_horizon", "act_ahead")  # of the buffer
+        same = all(self.config[key] == state["config"].get(key) for key in sizes)
+        self.exact = bool(saved) and collector["held"] is not None and same
+        if self.exact:
+            self.vecenv.async_reset(self.config["seed"])
             self.vecenv.recv()  # the batch that it begins with is the one that was held
             self.exact = snapshot.load_environment_state(self.vecenv, saved)
-        sizes = ("batch_size", "bptt_horizon", "act_ahead")  # of the buffer
-        same = {k: state["config"].get(k) for k in sizes}
-        if self.exact and all(self.config[key] == value for key, value in same.items()):
+        if self.exact:
             self.buffer.load_state_dict(state["buffer"])
-            self.collector.load_state_dict(state["collector"], exact=True)
         else:
-            if self.exact:
-                self.vecenv.async_reset(seed)
-            self.exact = False
-            self.collector.load_state_dict(state["collector"], exact=False)
+            # Other seeds than those that the environments have already seen.
+            seed = self.config["seed"] + self.group.rank + 1_000_003 * self.epoch
+            self.vecenv.async_reset(seed)
             self.message = "resumed; the environments begin anew"
+        self.collector.load_state_dict(collector, exact=self.exact)
         self._counted = self.collector.steps
         snapshot.restore_random_state(state["random"])
 

@@ -228,6 +228,7 @@ class Collector:
         self._starts = np.ones(agents, bool)
         self._idle = np.zeros(agents, bool)
         self._held: Batch | None = None
+        self._asked = True  # the environments owe a batch: of their reset, or of actions sent
         self._device = buffer.device
         self._most_ahead = int(act_ahead * buffer.segments * buffer.horizon)
 
@@ -263,6 +264,19 @@ class Collector:
             self._act(batch, looked)
         return True
 
+    def hold(self) -> bool:
+        """Takes the batch that is under way, for a checkpoint; returns whether there is one.
+
+        Between two steps the environments alone do not say what the last one has earned.
+        """
+        if self._held is None and self._asked:
+            batch, finish = self._receive()
+            if finish is not None:
+                with torch.no_grad():
+                    finish(self._look(batch).values)
+            self._held = batch
+        return self._held is not None
+
     def _far_enough(self) -> bool:
         """Whether only verdicts are wanted, and no more is to be collected before they come."""
         buffer = self.buffer
@@ -275,6 +289,7 @@ class Collector:
           the batch; and what is to be told the values of its observations, or None.
         """
         with self._timing("env"):
+            self._asked = False
             observations, rewards, terminals, truncations, infos, ids, masks = self.vecenv.recv()
         with self._timing("eval_misc"):
             if infos:
@@ -491,6 +506,7 @@ class Collector:
                 sent = sent.astype(np.int32)
         with self._timing("env"):
             self.vecenv.send(sent)
+            self._asked = True
 
     def _redeem(self, *, wait: bool) -> None:
         """Stores the rewards of the verdicts that have come."""

@@ -23,6 +23,7 @@ from coding_envs.errors import CodingEnvsError
 
 __all__ = [
     "STATE_FILE",
+    "can_go_on",
     "environment_state",
     "environments_of",
     "load",
@@ -121,12 +122,15 @@ def environments_of(vecenv: Any) -> list[Any]:
     return list(getattr(vecenv, "envs", ())) or [vecenv]
 
 
-def environment_state(vecenv: Any) -> list[Any] | None:
-    """Returns what the environments go on from, or None where one cannot say it."""
-    environments = environments_of(vecenv)
-    if not all(callable(getattr(env, "state_dict", None)) for env in environments):
-        return None
-    return [_replaced(env.state_dict(), np.ndarray, torch.from_numpy) for env in environments]
+def can_go_on(vecenv: Any) -> bool:
+    """Returns whether all environments can say what they go on from."""
+    return all(callable(getattr(env, "state_dict", None)) for env in environments_of(vecenv))
+
+
+def environment_state(vecenv: Any) -> list[Any]:
+    """Returns what the environments go on from, where they `can_go_on`."""
+    states = [env.state_dict() for env in environments_of(vecenv)]
+    return [_replaced(state, np.ndarray, torch.from_numpy) for state in states]
 
 
 def load_environment_state(vecenv: Any, states: list[Any]) -> bool:
