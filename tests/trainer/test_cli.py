@@ -284,7 +284,11 @@ def gone(processes: Sequence[psutil.Process]) -> bool:
 
 @pytest.mark.parametrize(
     ("number", "code", "backend"),
-    [(signal.SIGINT, 130, "Multiprocessing"), (signal.SIGTERM, 143, "Serial")],
+    [
+        (signal.SIGINT, 130, "Multiprocessing"),
+        (signal.SIGTERM, 143, "Serial"),
+        (signal.SIGHUP, 129, "Multiprocessing"),
+    ],
 )
 def test_a_signal_ends_a_training_in_order(
     number: signal.Signals, code: int, backend: str, empty_folder: Path
@@ -329,6 +333,17 @@ def test_handlers_are_put_back() -> None:
     with Interrupt() as interrupt:
         assert not interrupt
         os.kill(os.getpid(), signal.SIGTERM)
+def test_a_kill_leaves_no_workers(empty_folder: Path) -> None:
+    """They looked for actions for ever, on a processor each."""
+    process = start(empty_folder, "Slow", "--vec.backend", "Multiprocessing")
+    wait_for_output(process, 2)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert workers
+    process.kill()
+    process.communicate(timeout=10)
+    assert gone(workers)
+
+
         assert interrupt
         assert interrupt.exit_code == 143
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

@@ -38,7 +38,8 @@ examples:
   coding-envs sweep gym:CartPole-v1 --max-runs 20 --sweep.parameters "train.gamma train.ent_coef"
   coding-envs plot experiments/* --out runs.html
 
-exit code: 0 fine, 1 the work failed, 2 the call was wrong, 130 interrupted, 143 terminated"""
+exit code: 0 fine, 1 the work failed, 2 the call was wrong, 130 interrupted, 143 terminated,
+129 its terminal was closed"""
 
 # An OSError of these kinds names a path of the user's.
 _WRONG_PATHS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)

@@ -34,7 +34,7 @@ class Interrupted(KeyboardInterrupt):
     """A signal has ended the work, in order.
 
     Attributes:
-      exit_code: 130 or 143.
+      exit_code: 130, 143 or 129.
     """
 
     def __init__(self, exit_code: int, message: str) -> None:

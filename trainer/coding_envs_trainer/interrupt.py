@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks a training to end in order, the second ends it at once."""
+"""Ctrl-C, SIGTERM, a closed terminal: the first ends a training in order, the second at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import psutil
 
 __all__ = ["Interrupt"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # What comes so soon after the first is the same one again: torchrun passes on to its processes
 # what the terminal has sent to all of them.
 _SAME_S = 0.3
@@ -24,7 +24,7 @@ class Interrupt:
     """Notes the first signal; the second ends this process and all that it has started.
 
     As a context: made before processes are started, which inherit it. In them Ctrl-C, which reaches
-    all processes of a terminal, does nothing, and SIGTERM ends them: it comes from this process.
+    all processes of a terminal, does nothing, and the others end them.
     Outside of the main thread, where Python takes no handlers, it notes nothing.
 
     Attributes:
@@ -39,7 +39,7 @@ class Interrupt:
 
     @property
     def exit_code(self) -> int:
-        """As shells have it: 130 after SIGINT, 143 after SIGTERM, 0 after none."""
+        """As shells have it: 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP, else 0."""
         return 0 if self.signum is None else 128 + self.signum
 
     def __bool__(self) -> bool:
@@ -48,6 +48,8 @@ class Interrupt:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for one in _SIGNALS:
+                if one == signal.SIGHUP and signal.getsignal(one) is signal.SIG_IGN:
+                    continue  # nohup: it shall go on
                 self._before[one] = signal.signal(one, self._came)
         return self
 
@@ -62,7 +64,7 @@ class Interrupt:
 
     def _came(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if os.getpid() != self._pid:
-            if signum == signal.SIGTERM:
+            if signum != signal.SIGINT:
                 os._exit(128 + signum)
             return
         if self.signum is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import difflib
 import importlib
 import inspect
+import os
 import re
+import signal
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -41,6 +45,9 @@ def load_env(env_name: str, args: Mapping[str, Any]) -> Any:
 
     creator = _creator(env_name, args)
     vec = dict(args["vec"])
+    creator = _creator(env_name, args)
+    if vec.get("backend") == "Multiprocessing":
+        creator = partial(_ends_with_trainer, creator, os.getpid())
     if vec.get("backend") in ("Serial", "PufferEnv"):
         # Serial would take a batch size for the number of environments.
         vec = {name: vec[name] for name in ("backend", "num_envs") if name in vec}
@@ -59,6 +66,20 @@ def _creator(env_name: str, args: Mapping[str, Any]) -> Callable[..., Any]:
     head, colon, rest = env_name.partition(":")
     if colon and head == "gym":
         return partial(make_env, gymnasium.make, id=rest)
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def _ends_with_trainer(make: Callable[..., Any], trainer: int, **kwargs: Any) -> Any:
+    """Returns what `make` makes, in a worker that the kernel ends with the trainer.
+
+    PufferLib's workers look for actions for ever, on a processor each, once nobody sends any.
+    """
+    if os.getpid() != trainer:
+        with contextlib.suppress(AttributeError, OSError):  # elsewhere than on Linux
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return make(**kwargs)
+
+
     if colon:
         return partial(make_env, _named(env_name, "environment"))
     if args["package"] == _OURS:
