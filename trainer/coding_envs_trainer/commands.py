@@ -85,7 +85,9 @@ def train(
         finally:
             group.leave()
     if interrupt:
-        message = f"stopped; go on with --train.resume {trainer.run_folder}"
+        message = "stopped"
+        if trainer.group.writes:  # the others' folders are nowhere
+            message += f"; go on with --train.resume {trainer.run_folder}"
         raise Interrupted(interrupt.exit_code, message)
     return logs
 
