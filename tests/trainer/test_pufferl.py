@@ -319,6 +319,38 @@ def test_a_damaged_checkpoint_is_one_line(counter: Any, make: Any, damage: str) 
     assert str(first.run_folder) in str(caught.value)
 
 
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    """PyTorch's writer raised a RuntimeError over its own position."""
+    code = """
+import resource, signal, sys, torch
+from pathlib import Path
+from coding_envs_trainer import snapshot
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    snapshot.save(Path(sys.argv[1]), {"w": torch.zeros(1_000_000)})
+except OSError as error:
+    print(error.filename)
+"""
+    path = tmp_path / "model.pt"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / f".model_000001.pt.{gone.pid}"
+    busy = tmp_path / ".model_000002.pt.1"  # a process that is there
+    for file in (left, busy):
+        file.write_bytes(b"half")
+    snapshot.save(tmp_path / "model_000003.pt", {})
+    assert sorted(tmp_path.iterdir()) == [busy, tmp_path / "model_000003.pt"]
+
+
 KILLED = """
 import sys, torch
 from pathlib import Path

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from coding_envs.errors import CodingEnvsError
@@ -38,8 +39,13 @@ _VERSION = 2
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a file that is there in whole or not at all."""
+    """Writes a file that is there in whole or not at all.
+
+    Raises:
+      OSError: it cannot be written; the disk may be full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep_up(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("wb") as file:
@@ -47,6 +53,12 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+    except (OSError, RuntimeError) as error:
+        # Where a disk is full, PyTorch's writer complains of its own position on top of that.
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError):
+            raise
+        raise OSError(cause.errno, cause.strerror, str(path)) from None
     finally:
         beside.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -54,6 +66,14 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
         os.fsync(folder)  # the renaming, too
     finally:
         os.close(folder)
+
+
+def _sweep_up(folder: Path) -> None:
+    """Removes what processes that were killed have left beside the files."""
+    for file in folder.glob(".*.pt.*"):
+        pid = file.suffix[1:]
+        if pid.isdigit() and int(pid) != os.getpid() and not psutil.pid_exists(int(pid)):
+            file.unlink(missing_ok=True)
 
 
 def load(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
