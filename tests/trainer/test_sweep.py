@@ -10,7 +10,7 @@ import pytest
 
 from coding_envs.errors import CodingEnvsError, InvalidValueError, UnknownNameError
 from coding_envs_trainer.config import load_config
-from coding_envs_trainer.sweep import Range, ranges, score_of, suggest, sweep
+from coding_envs_trainer.sweep import Range, ranges, read_trials, score_of, suggest, sweep
 
 
 def arguments(folder: Path, *flags: str) -> dict[str, Any]:
@@ -117,6 +117,14 @@ def test_a_trial_that_fails_is_noted_and_the_next_one_runs(tmp_path: Path) -> No
     assert json.loads(lines[1])["error"] == "RuntimeError: out of memory"
     with pytest.raises(CodingEnvsError, match="all 3 trials have failed: RuntimeError"):
         sweep("x", arguments(tmp_path, "--sweep.method", "random"), Task(fail_at=(0, 1, 2)))
+
+
+@pytest.mark.parametrize("written", [b"[1]\n", b"{}\n", b"\xff\n", b"x\n"])
+def test_what_is_no_sweep_is_said(written: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "trials.jsonl"
+    path.write_bytes(written)
+    with pytest.raises(CodingEnvsError, match=r"trials\.jsonl"):
+        read_trials(path)
 
 
 def test_a_metric_that_nobody_tells_ends_the_sweep(tmp_path: Path) -> None:

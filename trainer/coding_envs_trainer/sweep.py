@@ -27,6 +27,7 @@ __all__ = ["Range", "ranges", "score_of", "suggest", "sweep"]
 _DISTRIBUTIONS = ("uniform", "int_uniform", "uniform_pow2", "log_normal", "logit_normal")
 _INTEGERS = {f"train.{key.name}" for key in TRAIN_KEYS if key.kind == "int"}
 _INTEGERS |= {f"vec.{key.name}" for key in VEC_KEYS if key.kind == "int"}
+_ENDS = ("min", "max", "mean")
 # So many failures in a row, with no success before, are no matter of the settings.
 _HOPELESS = 3
 
@@ -110,11 +111,11 @@ def ranges(args: Mapping[str, Any]) -> list[Range]:
     for section, keys in args["sweep"].items():
         for key, given in keys.items() if isinstance(keys, dict) else ():
             name = f"{section}.{key}"
-            missing = [word for word in ("distribution", "min", "max", "mean") if word not in given]
+            missing = [word for word in ("distribution", *_ENDS) if word not in given]
             if missing:
                 raise InvalidValueError(f"sweep.{name} has no {missing[0]}")
-            numbers = [float(given[word]) for word in ("min", "max", "mean")]
-            found[name] = Range(name, given["distribution"], *numbers)
+            numbers = [_number(f"sweep.{name}.{word}", given[word]) for word in _ENDS]
+            found[name] = Range(name, str(given["distribution"]), *numbers)
     chosen = args["sweep"]["parameters"].replace(",", " ").split() or list(found)
     for name in chosen:
         if name not in found:
@@ -122,6 +123,13 @@ def ranges(args: Mapping[str, Any]) -> list[Range]:
     if not chosen:
         raise InvalidValueError("there is nothing to tune: no [sweep.SECTION.KEY] is set")
     return [found[name] for name in chosen]
+
+
+def _number(name: str, given: Any) -> float:
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        raise InvalidValueError(f"{name} must be a number, got {given!r}") from None
 
 
 def suggest(
@@ -240,14 +248,18 @@ def read_trials(path: Path) -> list[dict[str, Any]]:
     """Returns the lines of a trials.jsonl; none where there is no such file."""
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
-    if not text.endswith("\n"):  # killed while it wrote: that trial is run again
-        text = text[: text.rfind("\n") + 1]
-        path.write_text(text, encoding="utf-8")
     try:
-        return [json.loads(line) for line in text.splitlines()]
+        text = path.read_text(encoding="utf-8")
+        if not text.endswith("\n"):  # killed while it wrote: that trial is run again
+            text = text[: text.rfind("\n") + 1]
+            path.write_text(text, encoding="utf-8")
+        trials = [json.loads(line) for line in text.splitlines()]
     except ValueError as error:
         raise CodingEnvsError(f"{path} holds no trials: {error}") from None
+    for number, trial in enumerate(trials, 1):
+        if not isinstance(trial, dict) or not {"settings", "score"} <= set(trial):
+            raise CodingEnvsError(f"{path}, line {number}: no sweep has written such a line")
+    return trials
 
 
 def _trial(
