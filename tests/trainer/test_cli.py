@@ -333,11 +333,6 @@ def test_a_second_signal_ends_it_at_once(empty_folder: Path) -> None:
     assert gone(workers)
 
 
-def test_handlers_are_put_back() -> None:
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with Interrupt() as interrupt:
-        assert not interrupt
-        os.kill(os.getpid(), signal.SIGTERM)
 def test_a_kill_leaves_no_workers(empty_folder: Path) -> None:
     """They looked for actions for ever, on a processor each."""
     process = start(empty_folder, "Slow", "--vec.backend", "Multiprocessing")
@@ -349,6 +344,11 @@ def test_a_kill_leaves_no_workers(empty_folder: Path) -> None:
     assert gone(workers)
 
 
+def test_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with Interrupt() as interrupt:
+        assert not interrupt
+        os.kill(os.getpid(), signal.SIGTERM)
         assert interrupt
         assert interrupt.exit_code == 143
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

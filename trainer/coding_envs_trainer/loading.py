@@ -22,6 +22,7 @@ from torch import nn
 from coding_envs.errors import CodingEnvsError, InvalidValueError, UnknownNameError
 
 from . import loggers
+from .devices import find_device
 
 __all__ = ["find_weights", "load_env", "load_policy", "make_env"]
 
@@ -43,7 +44,6 @@ def load_env(env_name: str, args: Mapping[str, Any]) -> Any:
     import pufferlib
     import pufferlib.vector
 
-    creator = _creator(env_name, args)
     vec = dict(args["vec"])
     creator = _creator(env_name, args)
     if vec.get("backend") == "Multiprocessing":
@@ -58,14 +58,14 @@ def load_env(env_name: str, args: Mapping[str, Any]) -> Any:
         return pufferlib.vector.make(creator, env_kwargs=dict(args["env"]), **vec)
     except TypeError as error:
         raise _unexpected(error, "env", args["env"]) from error
+    except ModuleNotFoundError as error:
+        if vec.get("backend") != "Ray" or error.name != "ray":
+            raise
+        raise CodingEnvsError("vec.backend Ray needs ray, which is not installed") from None
     except pufferlib.APIUsageError as error:
         raise InvalidValueError(f"{env_name} cannot be vectorized: {error}; see [vec]") from None
 
 
-def _creator(env_name: str, args: Mapping[str, Any]) -> Callable[..., Any]:
-    head, colon, rest = env_name.partition(":")
-    if colon and head == "gym":
-        return partial(make_env, gymnasium.make, id=rest)
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -80,6 +80,10 @@ def _ends_with_trainer(make: Callable[..., Any], trainer: int, **kwargs: Any) ->
     return make(**kwargs)
 
 
+def _creator(env_name: str, args: Mapping[str, Any]) -> Callable[..., Any]:
+    head, colon, rest = env_name.partition(":")
+    if colon and head == "gym":
+        return partial(make_env, gymnasium.make, id=rest)
     if colon:
         return partial(make_env, _named(env_name, "environment"))
     if args["package"] == _OURS:
@@ -150,14 +154,15 @@ def load_policy(args: Mapping[str, Any], vecenv: Any, env_name: str = "") -> nn.
       UnknownNameError: there is no such class.
       CodingEnvsError: the weights are not there, or are another policy's.
     """
+    device = find_device(str(args["train"]["device"]))
     env = vecenv.driver_env
     policy = _make(_policy_class(args, "policy_name"), "policy", args, env)
     if args["rnn_name"] is not None:
         policy = _make(_policy_class(args, "rnn_name"), "rnn", args, env, policy)
-    policy = policy.to(args["train"]["device"])
+    policy = policy.to(device)
     path = loggers.download_model(args) if args.get("load_id") else find_weights(args)
     if path is not None:
-        _load_weights(policy, Path(path), args["train"]["device"])
+        _load_weights(policy, Path(path), device)
     return policy
 
 
@@ -215,7 +220,7 @@ def find_weights(args: Mapping[str, Any]) -> Path | None:
     return Path(path)
 
 
-def _load_weights(policy: nn.Module, path: Path, device: str) -> None:
+def _load_weights(policy: nn.Module, path: Path, device: torch.device) -> None:
     try:
         weights = torch.load(path, map_location=device, weights_only=True)
         # Distributed and compiled policies save their weights under names of their own.

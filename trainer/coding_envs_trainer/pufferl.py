@@ -31,6 +31,7 @@ from . import snapshot, vtrace
 from .buffer import RolloutBuffer, human_bytes, spare_rows
 from .config import complete_train
 from .dashboard import Dashboard
+from .devices import find_device
 from .distributed import Group
 from .loggers import JsonlLogger, NoLogger
 from .optimizers import learning_rate, make_optimizer
@@ -84,7 +85,8 @@ class PuffeRL:
         config.setdefault("env", "")
         self.config, self.vecenv, self.uncompiled_policy = config, vecenv, policy
         self.group = Group()
-        self.device = torch.device(config["device"])
+        self.device = find_device(config["device"])
+        config["device"] = str(self.device)
         deferred = bool(DeferredVerdicts(vecenv))
         on_cpu = self.device.type == "cpu"
         self.threads = Threads(config["torch_threads"], beside_a_sandbox=deferred and on_cpu)
@@ -113,20 +115,27 @@ class PuffeRL:
             act_ahead=config["act_ahead"],
         )
         masks = action_masks(vecenv)
-        self.buffer = RolloutBuffer(
-            agents=vecenv.num_agents,
-            segments=segments,
-            horizon=horizon,
-            spare=spare,
-            observation_shape=space.shape,
-            observation_dtype=_torch_dtype("observation", space.dtype),
-            action_shape=actions.shape,
-            action_dtype=_torch_dtype("action", actions.dtype),
-            device=self.device,
-            cpu_offload=bool(config["cpu_offload"]),
-            actions_allowed=0 if masks is None else masks.shape[-1],
-            initial_state=states.one(),
-        )
+        try:
+            self.buffer = RolloutBuffer(
+                agents=vecenv.num_agents,
+                segments=segments,
+                horizon=horizon,
+                spare=spare,
+                observation_shape=space.shape,
+                observation_dtype=_torch_dtype("observation", space.dtype),
+                action_shape=actions.shape,
+                action_dtype=_torch_dtype("action", actions.dtype),
+                device=self.device,
+                cpu_offload=bool(config["cpu_offload"]),
+                actions_allowed=0 if masks is None else masks.shape[-1],
+                initial_state=states.one(),
+            )
+        except (RuntimeError, MemoryError) as error:
+            reason = (str(error).strip().splitlines() or ["no memory"])[0]
+            raise CodingEnvsError(
+                f"{segments + spare} rows of {horizon} steps do not fit into the memory of "
+                f"{self.device}: {reason[:200]}; lower train.batch_size"
+            ) from None
         forward: Callable[..., Any] = policy.forward
         forward_eval: Callable[..., Any] = policy.forward_eval  # type: ignore[assignment]
         if config["compile"]:

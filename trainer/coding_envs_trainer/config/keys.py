@@ -150,7 +150,7 @@ def _str(name: str, default: Any, meaning: str, *choices: str, **more: Any) -> K
 TRAIN_KEYS: tuple[Key, ...] = (
     _str("name", "", "a name for the run, for loggers that show one"),
     _str("project", "", "a project for the run, for loggers that have them"),
-    _int("seed", 42, "seed of environments, policy and updates"),
+    _int("seed", 42, "seed of environments, policy and updates", high=2**32 - 1),
     _bool("torch_deterministic", True, "only algorithms that give the same result each time"),
     _str("device", "auto", "cpu, cuda, cuda:1 ...; auto: cuda where there is one, else cpu"),
     _int(
@@ -158,6 +158,7 @@ TRAIN_KEYS: tuple[Key, ...] = (
         0,
         "threads that PyTorch computes with on the CPU; 0: its own choice, but one per two "
         "processors in rollouts where verdicts are deferred, as the sandbox works meanwhile",
+        high=1024,
     ),
     _bool(
         "keep_memory",
@@ -211,7 +212,10 @@ TRAIN_KEYS: tuple[Key, ...] = (
     _float("prio_alpha", 0.8, "segments are drawn by |advantage| to this power; 0: uniformly"),
     _part("prio_beta0", 0.2, "how much of that bias is corrected at first; it grows to 1"),
     _bool("compile", False, "compile the policy with torch.compile"),
-    _str("compile_mode", "max-autotune-no-cudagraphs", "torch.compile's mode"),
+    _str(
+        "compile_mode", "max-autotune-no-cudagraphs", "torch.compile's mode",
+        "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs",
+    ),
     _bool("compile_fullgraph", True, "torch.compile's fullgraph: no break in the graph"),
     _str("data_dir", "experiments", "where each run gets a folder: log, checkpoints"),
     _int("checkpoint_interval", 200, "updates from one checkpoint to the next; 0: at the end only"),
