@@ -237,6 +237,23 @@ def test_any_callable_makes_an_environment(
     assert (stats["episodes"], stats["episode_length"]) == (2, 5)
 
 
+@pytest.mark.parametrize(
+    "name", ["gym:FrozenLake-v1", "gym:Taxi-v4", "gym:Blackjack-v1", "gym:Pendulum-v1"]
+)
+def test_gymnasiums_environments_of_any_observation(name: str) -> None:
+    """PufferLib's emulation cut those of integers short, and no policy could be made."""
+    flags = [*SMALL, "--policy-name", "MLP"]
+    args = load_config(name, flags)
+    vecenv = load_env(name, args)
+    observations, _ = vecenv.reset(seed=1)
+    _, values = load_policy(args, vecenv).forward_eval(torch.as_tensor(observations))
+    assert values.shape[0] == 4
+    inner = vecenv.driver_env.env.env.unwrapped
+    if name == "gym:Taxi-v4":
+        assert np.flatnonzero(observations[0]).tolist() == [inner.s]
+    vecenv.close()
+
+
 def test_a_native_environment_gets_its_buffers(counter: Any) -> None:
     env = make_env(counter, num_agents=2, seed=7)
     assert env.num_agents == 2

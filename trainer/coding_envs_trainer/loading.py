@@ -7,6 +7,7 @@ import ctypes
 import difflib
 import importlib
 import inspect
+import math
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 
 import gymnasium
 import torch
+from gymnasium import spaces
 from torch import nn
 
 from coding_envs.errors import CodingEnvsError, InvalidValueError, UnknownNameError
@@ -127,6 +129,7 @@ def make_env(make: Callable[..., Any], *, buf: Any = None, seed: int = 0, **kwar
     except gymnasium.error.Error as error:
         raise CodingEnvsError(f"gym:{kwargs.get('id')}: {' '.join(str(error).split())}") from None
     if isinstance(env, gymnasium.Env):
+        env = _whole(env)
         return pufferlib.emulation.GymnasiumPufferEnv(
             pufferlib.EpisodeStats(env), buf=buf, seed=seed
         )
@@ -136,6 +139,25 @@ def make_env(make: Callable[..., Any], *, buf: Any = None, seed: int = 0, **kwar
         f"{getattr(make, '__name__', make)} made a {type(env).__name__}; wanted a "
         "gymnasium.Env or a pufferlib.PufferEnv"
     )
+
+
+def _whole(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+    """Returns an environment whose observations PufferLib's emulation does not cut short.
+
+    It packs what is one of n as int32 into an array of int64, half as long as is needed where there
+    is nothing else: such observations become one-hot vectors.
+    """
+    import pufferlib.emulation
+
+    space = env.observation_space
+    if isinstance(space, (spaces.MultiBinary, spaces.MultiDiscrete)):
+        return gymnasium.wrappers.FlattenObservation(env)
+    if not isinstance(space, (spaces.Discrete, spaces.Tuple, spaces.Dict)):
+        return env
+    array, struct = pufferlib.emulation.emulate_observation_space(space)
+    if array.dtype.itemsize * math.prod(array.shape) >= struct.itemsize:
+        return env
+    return gymnasium.wrappers.FlattenObservation(env)
 
 
 def load_policy(args: Mapping[str, Any], vecenv: Any, env_name: str = "") -> nn.Module:  # noqa: ARG001

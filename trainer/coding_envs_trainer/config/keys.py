@@ -85,8 +85,9 @@ class Key:
                 self.kind, "a text"
             )
             if self.low is not None and self.high is not None:
+                high = f"{self.high:,}" if self.kind == "int" else f"{self.high:g}"
                 left = f"above {self.low:g}" if self.above else f"from {self.low:g}"
-                right = f"below {self.high:g}" if self.below else f"up to {self.high:g}"
+                right = f"below {high}" if self.below else f"up to {high}"
                 words = f"{words} {left} {right}"
             elif self.low is not None:
                 words = f"{words} {'>' if self.above else '>='} {self.low:g}"
