@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -345,10 +346,14 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     gone.wait()
     left = tmp_path / f".model_000001.pt.{gone.pid}"
     busy = tmp_path / ".model_000002.pt.1"  # a process that is there
-    for file in (left, busy):
+    written = tmp_path / f".model_000003.pt.{gone.pid}"  # by a process of another machine
+    for file in (left, busy, written):
         file.write_bytes(b"half")
-    snapshot.save(tmp_path / "model_000003.pt", {})
-    assert sorted(tmp_path.iterdir()) == [busy, tmp_path / "model_000003.pt"]
+    for file in (left, busy):
+        os.utime(file, (0, 0))
+    saved = tmp_path / "model_000004.pt"
+    snapshot.save(saved, {})
+    assert sorted(tmp_path.iterdir()) == [busy, written, saved]
 
 
 KILLED = """

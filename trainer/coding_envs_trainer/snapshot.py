@@ -10,8 +10,10 @@ two leaves the state of the checkpoint before, whose weights are there.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ __all__ = [
 
 STATE_FILE = "trainer_state.pt"
 _VERSION = 2
+_ABANDONED_S = 600.0  # nobody writes a file for so long
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
@@ -72,8 +75,12 @@ def _sweep_up(folder: Path) -> None:
     """Removes what processes that were killed have left beside the files."""
     for file in folder.glob(".*.pt.*"):
         pid = file.suffix[1:]
-        if pid.isdigit() and int(pid) != os.getpid() and not psutil.pid_exists(int(pid)):
-            file.unlink(missing_ok=True)
+        if not pid.isdigit() or psutil.pid_exists(int(pid)):
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            # Its process may be one of another machine's, or container's, and be writing it now.
+            if time.time() - file.stat().st_mtime > _ABANDONED_S:
+                file.unlink()
 
 
 def load(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
