@@ -143,6 +143,9 @@ def test_numbers_and_times_are_short() -> None:
     assert [short(number) for number in numbers] == [
         "0", "3", "0.2500", "1.0e-05", "12.35", "9999", "12.3K", "1.2M", "5.0B", "7.0T", "nan",
     ]  # fmt: skip
+    wide = (-8.2e-10, -1e-5, 1e30, -3e20, -12_345_678, -0.0364, 9.99e14)
+    assert max(len(short(number)) for number in wide) <= 7
+    assert short(-8.2e-10) == "-8e-10"
     assert [duration(s) for s in (7.9, 61, 3723, 90_000, float("inf"))] == [
         "7s", "1m 1s", "1h 2m", "1d 1h", "?",
     ]  # fmt: skip

@@ -40,6 +40,9 @@ def short(number: float) -> str:
     if not math.isfinite(number):
         return str(number)
     size = abs(number)
+    if size >= 1e15 or 0 < size < 0.001:
+        text = f"{number:.1e}"
+        return text if len(text) <= 7 else f"{number:.0e}"
     for limit, divisor, unit in ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e6, 1e6, "M")):
         if size >= limit:
             return f"{number / divisor:.1f}{unit}"
@@ -49,9 +52,7 @@ def short(number: float) -> str:
         return str(int(number))
     if size >= 1000:
         return f"{number:.0f}"
-    if size >= 1:
-        return f"{number:.2f}"
-    return f"{number:.4f}" if size >= 0.001 else f"{number:.1e}"
+    return f"{number:.2f}" if size >= 1 else f"{number:.4f}"
 
 
 def duration(seconds: float) -> str:
