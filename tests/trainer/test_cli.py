@@ -163,6 +163,7 @@ def test_plot_draws_runs(trained: Path) -> None:
         (["export", POLE, *SMALL], 2, "say which weights"),
         (["export", POLE, *SMALL, "--out", "x.bin"], 2, ".safetensors or .npz"),
         (["plot"], 2, "at least one run"),
+        (["plot", "x", "--out"], 2, "--out wants a value"),
         (["plot", "none"], 1, "no log of a run"),
         (["plot", "none", "--size", "3"], 2, "no flag named '--size'"),
     ],
@@ -278,6 +279,11 @@ class Slow(gymnasium.Env):
 
 class Stuck(Slow):
     pause_s = 60
+
+class LongInMaking(Slow):
+    def __init__(self):
+        print("making", flush=True)
+        time.sleep(60)
 """
 
 
@@ -348,6 +354,19 @@ def test_a_second_signal_ends_it_at_once(empty_folder: Path) -> None:
     process.communicate(timeout=5)
     assert process.returncode == 130
     assert gone(workers)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_training_ends_it_at_once(
+    number: signal.Signals, empty_folder: Path
+) -> None:
+    process = start(empty_folder, "LongInMaking")
+    wait_for_output(process, 1)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert stderr.strip() == "coding-envs: stopped before the training began"
+    assert not (empty_folder / "experiments").exists()
 
 
 def test_a_kill_leaves_no_workers(empty_folder: Path) -> None:

@@ -127,6 +127,11 @@ def test_what_is_no_sweep_is_said(written: bytes, tmp_path: Path) -> None:
         read_trials(path)
 
 
+def test_a_method_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="there are: random, tpe"):
+        sweep("x", arguments(tmp_path, "--sweep.method", "gridsearch"), Task())
+
+
 def test_a_metric_that_nobody_tells_ends_the_sweep(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'episode_return'"):
         sweep("gym:CartPole-v1", arguments(tmp_path, "--sweep.metric", "episode_retrn"), Task())

@@ -164,6 +164,8 @@ def _plot(words: Sequence[str]) -> int:
             runs.append(Path(word))
         elif flag in options:
             options[flag] = value if equals else next(at, "")
+            if not options[flag]:
+                raise InvalidValueError(f"plot {flag} wants a value")
         else:
             raise UnknownNameError("flag", flag, options, "see plot --help")
     if not runs:

@@ -20,7 +20,7 @@ from coding_envs.errors import InvalidValueError
 from .config import load_config
 from .dashboard import stats_first
 from .distributed import Group
-from .interrupt import Interrupt
+from .interrupt import Interrupt, Interrupted
 from .loading import find_weights, load_env, load_policy
 from .loggers import Logger, NoLogger, make_logger, numbers
 from .pufferl import PuffeRL
@@ -28,18 +28,6 @@ from .pufferl import PuffeRL
 __all__ = ["Interrupted", "eval", "export", "profile", "train"]
 
 _WARM_UP = 2  # updates before a profile begins
-
-
-class Interrupted(KeyboardInterrupt):
-    """A signal has ended the work, in order.
-
-    Attributes:
-      exit_code: 130, 143 or 129.
-    """
-
-    def __init__(self, exit_code: int, message: str) -> None:
-        self.exit_code = exit_code
-        super().__init__(message)
 
 
 def train(
@@ -69,7 +57,8 @@ def train(
             config["device"] = f"cuda:{os.environ['LOCAL_RANK']}"
         logs: list[dict[str, float]] = []
         try:
-            trainer = _trainer(env_name, args, vecenv, policy, logger)
+            with interrupt.at_once("stopped before the training began"):
+                trainer = _trainer(env_name, args, vecenv, policy, logger)
             trainer.collector.stop = lambda: bool(interrupt)
             try:
                 while trainer.global_step < config["total_timesteps"]:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 import psutil
 
-__all__ = ["Interrupt"]
+__all__ = ["Interrupt", "Interrupted"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # What comes so soon after the first is the same one again: torchrun passes on to its processes
 # what the terminal has sent to all of them.
 _SAME_S = 0.3
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal has ended the work, in order.
+
+    Attributes:
+      exit_code: 130, 143 or 129.
+    """
+
+    def __init__(self, exit_code: int, message: str) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
 
 
 class Interrupt:
@@ -35,12 +49,22 @@ class Interrupt:
         self.signum: int | None = None
         self._pid = os.getpid()
         self._since = 0.0
+        self._message = ""
         self._before: dict[int, Any] = {}
 
     @property
     def exit_code(self) -> int:
         """As shells have it: 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP, else 0."""
         return 0 if self.signum is None else 128 + self.signum
+
+    @contextlib.contextmanager
+    def at_once(self, message: str) -> Iterator[None]:
+        """Within it the first signal raises Interrupted: there is nothing to be saved yet."""
+        self._message = message
+        try:
+            yield
+        finally:
+            self._message = ""
 
     def __bool__(self) -> bool:
         return self.signum is not None
@@ -69,6 +93,8 @@ class Interrupt:
             return
         if self.signum is None:
             self.signum, self._since = signum, time.monotonic()
+            if self._message:
+                raise Interrupted(self.exit_code, self._message)
             return
         if time.monotonic() - self._since < _SAME_S:
             return

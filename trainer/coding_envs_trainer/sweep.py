@@ -27,6 +27,8 @@ __all__ = ["Range", "ranges", "score_of", "suggest", "sweep"]
 _DISTRIBUTIONS = ("uniform", "int_uniform", "uniform_pow2", "log_normal", "logit_normal")
 _INTEGERS = {f"train.{key.name}" for key in TRAIN_KEYS if key.kind == "int"}
 _INTEGERS |= {f"vec.{key.name}" for key in VEC_KEYS if key.kind == "int"}
+_METHODS = ("tpe", "random")
+_BAYESIAN_OF_PUFFERLIB = ("protein", "paretogenetic")
 _ENDS = ("min", "max", "mean")
 # So many failures in a row, with no success before, are no matter of the settings.
 _HOPELESS = 3
@@ -221,7 +223,11 @@ def sweep(
     options = args["sweep"]
     tuned = ranges(args)
     maximize = options["goal"] == "maximize"
-    method = "random" if options["method"].lower() == "random" else "tpe"
+    method = options["method"].lower()
+    if method in _BAYESIAN_OF_PUFFERLIB:
+        method = "tpe"
+    if method not in _METHODS:
+        raise UnknownNameError("sweep.method", options["method"], _METHODS, "see --help")
     name = env_name.replace(":", "-").replace("/", "-")
     folder = Path(args["out"] or Path(args["train"]["data_dir"]) / f"{name}-sweep")
     folder.mkdir(parents=True, exist_ok=True)
