@@ -36,7 +36,7 @@ class Stream:
         """Reads what is there; returns False at the end of the stream."""
         try:
             for _ in range(16):  # then the other runs get their turn
-                part = os.read(self.fd, _CHUNK)
+                part = self._read()
                 if not part:
                     return False
                 room = self.limit - self.size
@@ -50,6 +50,9 @@ class Stream:
         except OSError:
             return False
         return True
+
+    def _read(self) -> bytes:
+        return os.read(self.fd, _CHUNK)
 
     def feed(self) -> bool:
         """Writes what goes; returns True when nothing is left to be written."""
@@ -87,32 +90,18 @@ class FileStream(Stream):
         self.socket = channel
         self.file = -1
 
-    def drain(self) -> bool:
-        """Reads what is there; returns False at the end of the stream."""
-        try:
-            for _ in range(16):
-                part, rights, _, _ = self.socket.recvmsg(
-                    _CHUNK, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC
-                )
-                for _, _, data in rights:
-                    fd = int.from_bytes(data[:4], sys.byteorder)
-                    # The first was sent before the program began; it may send others.
-                    if self.file < 0 and self.size == 0 and part.startswith(SHOWN):
-                        self.file = fd
-                    else:
-                        os.close(fd)
-                if not part:
-                    return False
-                if self.size <= self.limit:
-                    self.parts.append(part[: self.limit - self.size])
-                self.size += len(part)
-                if self.size > self.limit:
-                    return True
-        except BlockingIOError:
-            pass
-        except OSError:
-            return False
-        return True
+    def _read(self) -> bytes:
+        part, rights, _, _ = self.socket.recvmsg(
+            _CHUNK, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC
+        )
+        for _, _, data in rights:
+            fd = int.from_bytes(data[:4], sys.byteorder)
+            # The first was sent before the program began; it may send others.
+            if self.file < 0 and self.size == 0 and part.startswith(SHOWN):
+                self.file = fd
+            else:
+                os.close(fd)
+        return part
 
     def read_file(self, limit: int) -> bytes:
         """Returns the file's content, up to one byte beyond the limit."""
