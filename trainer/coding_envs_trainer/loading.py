@@ -29,6 +29,7 @@ from .devices import find_device
 __all__ = ["find_weights", "load_env", "load_policy", "make_env"]
 
 _OURS = "coding_envs"
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def load_env(env_name: str, args: Mapping[str, Any]) -> Any:
@@ -66,9 +67,6 @@ def load_env(env_name: str, args: Mapping[str, Any]) -> Any:
         raise CodingEnvsError("vec.backend Ray needs ray, which is not installed") from None
     except pufferlib.APIUsageError as error:
         raise InvalidValueError(f"{env_name} cannot be vectorized: {error}; see [vec]") from None
-
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def _ends_with_trainer(make: Callable[..., Any], trainer: int, **kwargs: Any) -> Any:

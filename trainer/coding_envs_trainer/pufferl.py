@@ -286,7 +286,7 @@ class PuffeRL:
         call goes on. Called again without `train`, it gives up what it has collected for new
         experience: so statistics can be gathered, as PufferLib does at the end of a training.
         """
-        if self._unlearned and self.buffer.complete >= self.buffer.segments:
+        if self._unlearned:
             self.buffer.release()
         self.threads.act()
         with self.timing("evaluate"):

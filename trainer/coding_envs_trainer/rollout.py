@@ -66,20 +66,21 @@ class _Looked:
 
 def action_masks(vecenv: Any) -> NDArray[np.bool_] | None:
     """Returns which actions each agent may take, bool [agents, actions], where it is said."""
-    envs = environments_of(vecenv)
-    masks = [np.asarray(env.action_masks) for env in envs if hasattr(env, "action_masks")]
-    if len(masks) < len(envs):
-        return None
-    return masks[0] if len(masks) == 1 else np.concatenate(masks)
+    return _kept_by_all(environments_of(vecenv), "action_masks")
 
 
 def _final_observations(vecenv: Any) -> NDArray[Any] | None:
     """Returns each agent's last observation before a reset, [agents, ...], where all keep it."""
     envs = [vecenv] if hasattr(vecenv, "final_observations") else environments_of(vecenv)
-    kept = [
-        np.asarray(env.final_observations) for env in envs if hasattr(env, "final_observations")
-    ]
-    return np.concatenate(kept) if len(kept) == len(envs) else None
+    return _kept_by_all(envs, "final_observations")
+
+
+def _kept_by_all(envs: list[Any], name: str) -> NDArray[Any] | None:
+    """Returns what the environments keep under a name, one's after the other's, where all do."""
+    kept = [np.asarray(getattr(env, name)) for env in envs if hasattr(env, name)]
+    if len(kept) < len(envs):
+        return None
+    return kept[0] if len(kept) == 1 else np.concatenate(kept)
 
 
 def _of_some(
@@ -458,8 +459,7 @@ class Collector:
             if new_segments and not self.states.upstream:
                 rows = self.buffer.agent_row[batch.agents]
                 starts = starts | (rows < 0) | self.buffer.full(batch.agents)
-            told = batch.rewards, batch.dones, batch.masks
-            state = self._state(agents, *told, starts)
+            state = self._state(agents, batch.rewards, batch.dones, batch.masks, starts)
         with self._timing("eval_forward"):
             with self._autocast():
                 logits, values = self.forward_eval(observations, state)
